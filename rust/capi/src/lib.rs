@@ -1,0 +1,20 @@
+//! `libmean`: [`mean_core`] for C callers.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `boundary.rs` | the ABI: statuses, version, exported functions. `mean.h` is rendered from it |
+//! | `call.rs` | one call: the checks in their documented order, the slice, the caught panic |
+#![warn(missing_docs)]
+
+mod boundary;
+mod call;
+
+pub use boundary::*;
+
+/// safer-ffi's own header of the same functions, made from types where cbindgen goes by syntax.
+#[cfg(feature = "headers")]
+pub fn safer_ffi_header() -> std::io::Result<String> {
+    let mut header = Vec::new();
+    safer_ffi::headers::builder().to_writer(&mut header).generate()?;
+    Ok(String::from_utf8_lossy(&header).into_owned())
+}

@@ -1,0 +1,56 @@
+//! Renders `mean.h` from `rust/capi/src/boundary.rs`, the one source of the C interface.
+//!
+//! `cargo run -p mean-contract` (`make header`) rewrites the committed header; the tests of this
+//! package fail where it is stale, where safer-ffi sees another ABI than cbindgen, and where the C
+//! client does not compile as C or C++ of any standard.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+/// A path below the workspace root.
+pub fn workspace(path: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "..", "..", path].iter().collect()
+}
+
+/// The committed header.
+pub fn header_path() -> PathBuf {
+    workspace("mean/include/mean.h")
+}
+
+/// `mean.h`, as the boundary file says now.
+pub fn render() -> Result<String, Box<dyn Error>> {
+    // cbindgen takes only functions that are visibly exported and does not expand attribute macros,
+    // so it is shown a copy in which safer-ffi's attribute reads as the plain one.
+    let boundary = std::fs::read_to_string(workspace("rust/capi/src/boundary.rs"))?;
+    let exports = boundary.matches("\n#[ffi_export]\n").count();
+    let copy = tempfile::Builder::new().suffix(".rs").tempfile()?;
+    std::fs::write(copy.path(), boundary.replace("\n#[ffi_export]\n", "\n#[no_mangle]\n"))?;
+
+    let config = cbindgen::Config::from_file(workspace("rust/contract/cbindgen.toml"))?;
+    let bindings = cbindgen::Builder::new().with_config(config).with_src(copy.path()).generate()?;
+    let mut header = Vec::new();
+    bindings.write(&mut header);
+    let header = String::from_utf8(header)?;
+
+    let prototypes = header.lines().filter(|line| is_prototype(line)).count();
+    if prototypes != exports {
+        return Err(
+            format!("{exports} functions are exported, {prototypes} are in the header").into()
+        );
+    }
+    Ok(header)
+}
+
+/// Whether a line of C begins the declaration of one of our functions.
+pub fn is_prototype(line: &str) -> bool {
+    let mut words = line.split('(');
+    let declarator = words.next().unwrap_or("");
+    let comment = line.trim_start().starts_with(['*', '/']);
+    !comment && words.next().is_some() && function_name(declarator).starts_with("mean_")
+}
+
+/// The name that a declarator such as `const char *mean_version` declares.
+pub fn function_name(declarator: &str) -> &str {
+    let name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    declarator.trim_end().rsplit(|c| !name(c)).next().unwrap_or("")
+}

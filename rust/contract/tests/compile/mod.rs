@@ -1,0 +1,88 @@
+//! The C and C++ compilers, and the library as it is shipped.
+
+use mean_contract::workspace;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+/// One compiler of one language.
+#[derive(Clone, Copy, Debug)]
+pub struct Compiler {
+    /// The program, or none for the platform's own.
+    pub program: Option<&'static str>,
+    pub cpp: bool,
+}
+
+impl Compiler {
+    /// The compiler's command, set to `standard`, with every warning an error.
+    pub fn command(&self, standard: &str) -> Command {
+        let mut build = cc::Build::new();
+        build
+            .cargo_metadata(false)
+            .cargo_debug(false)
+            .target(host())
+            .host(host())
+            .opt_level(1)
+            .debug(true);
+        build.cpp(self.cpp).std(standard).include(workspace("mean/include"));
+        build.warnings(true).extra_warnings(true).warnings_into_errors(true);
+        build.flag("-Wpedantic").flag("-Wconversion");
+        if let Some(program) = self.program {
+            build.compiler(program);
+        }
+        build.get_compiler().to_command()
+    }
+}
+
+/// The platform's compilers, and clang beside them where there is one. CI has one.
+pub fn compilers() -> Vec<Compiler> {
+    let clang = Command::new("clang++").arg("--version").output().is_ok();
+    assert!(clang || std::env::var_os("CI").is_none(), "clang is missing: CI installs it");
+    let platform = [(None, false), (None, true)];
+    let clangs = [(Some("clang"), false), (Some("clang++"), true)];
+    let all = platform.into_iter().chain(clangs.into_iter().filter(|_| clang));
+    all.map(|(program, cpp)| Compiler { program, cpp }).collect()
+}
+
+/// Runs a command, and panics with what it said where it fails.
+pub fn run(command: &mut Command) -> String {
+    let result = command.output();
+    let shown = (command.get_program(), command.get_args().collect::<Vec<_>>());
+    let Output { status, stdout, stderr } = result.unwrap_or_else(|error| {
+        panic!("{shown:?} did not start: {error}");
+    });
+    let [stdout, stderr] = [stdout, stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    assert!(status.success(), "{shown:?}: {status}\n{stdout}{stderr}");
+    stdout
+}
+
+/// A program linked with the shared library. `cargo test` sets a search path that would outrank the
+/// program's own, and lead to the library with the header feature.
+pub fn program(path: &Path) -> Command {
+    let mut command = Command::new(path);
+    command.env_remove("LD_LIBRARY_PATH");
+    command
+}
+
+/// The target triple of this machine.
+fn host() -> &'static str {
+    static HOST: OnceLock<String> = OnceLock::new();
+    HOST.get_or_init(|| {
+        let version = run(Command::new("rustc").arg("-vV"));
+        let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+        host.expect("rustc -vV names the host").to_owned()
+    })
+}
+
+/// The folder with libmean.so and libmean.a, built as they are shipped: optimised, and without the
+/// header feature that this package's own dependency turns on.
+pub fn library() -> &'static Path {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("is below the target");
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--release", "--package", "mean-capi", "--target-dir"]).arg(target);
+        run(cargo.current_dir(workspace("")));
+        target.join("release")
+    })
+}

@@ -1,0 +1,58 @@
+//! The committed header is the rendered one, and safer-ffi sees the same ABI.
+
+#[allow(dead_code)] // shared with c_client.rs
+mod compile;
+
+use compile::{run, Compiler};
+use mean_contract::{function_name, header_path, is_prototype, render};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+#[test]
+fn the_committed_header_is_current() {
+    let committed = std::fs::read_to_string(header_path()).unwrap();
+    let rendered = render().unwrap();
+    assert!(committed == rendered, "mean.h is stale: run `make header` and commit the result");
+}
+
+fn functions(header: &str) -> BTreeSet<&str> {
+    let prototypes = header.lines().filter(|line| is_prototype(line));
+    prototypes.filter_map(|line| Some(function_name(line.split('(').next()?))).collect()
+}
+
+/// The enum constants by their letters alone: safer-ffi writes MEAN_STATUS_M_E_A_N__O_K.
+fn constants(header: &str) -> BTreeMap<String, &str> {
+    let assigned = header.lines().filter_map(|line| line.trim().split_once(" = "));
+    let names = assigned.map(|(name, _)| name).filter(|name| name.starts_with("MEAN_"));
+    names.map(|name| (name.trim_start_matches("MEAN_STATUS_").replace('_', ""), name)).collect()
+}
+
+/// cbindgen goes by the text of the boundary file, safer-ffi by its types. A C compiler is shown
+/// both: it refuses two types for one function, and the values are compared one by one.
+#[test]
+fn safer_ffi_declares_the_same_abi() {
+    let ours = render().unwrap();
+    let witness = mean::safer_ffi_header().unwrap();
+    assert_eq!(functions(&ours), functions(&witness));
+    assert!(functions(&ours).contains("mean_f64"));
+    let (our_constants, witness_constants) = (constants(&ours), constants(&witness));
+    assert!(our_constants.keys().eq(witness_constants.keys()), "{ours}{witness}");
+    assert_eq!(our_constants["MEANPANIC"], "MEAN_PANIC");
+
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("witness.h"), &witness).unwrap();
+    // Both name the enum's tag mean_status, which one file may define once.
+    let mut both = String::from(
+        "#include \"mean.h\"
+         #include <sys/types.h>
+         #define mean_status witness_mean_status
+         #include \"witness.h\"\n",
+    );
+    for (our, witness) in our_constants.values().zip(witness_constants.values()) {
+        writeln!(both, "_Static_assert({our} == {witness}, \"{our}\");").unwrap();
+    }
+    let source = folder.path().join("both.c");
+    std::fs::write(&source, both).unwrap();
+    let compiler = Compiler { program: None, cpp: false };
+    run(compiler.command("c11").arg("-fsyntax-only").arg(source));
+}
