@@ -49,7 +49,7 @@ fn safer_ffi_declares_the_same_abi() {
          #include \"witness.h\"\n",
     );
     for (our, witness) in our_constants.values().zip(witness_constants.values()) {
-        writeln!(both, "_Static_assert({our} == {witness}, \"{our}\");").unwrap();
+        writeln!(both, "_Static_assert((int){our} == (int){witness}, \"{our}\");").unwrap();
     }
     let source = folder.path().join("both.c");
     std::fs::write(&source, both).unwrap();

@@ -1,0 +1,70 @@
+# `make demo` and `make test` set up all they need in .venv and target/; nothing is installed elsewhere.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# What `tox` runs; CI runs the label `ci`, in which no interpreter may be missing.
+TOX ?= run
+
+RUST_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name '*.toml')
+BUILD_SOURCES := pyproject.toml setup.py cffi_build.py MANIFEST.in mean/include/mean.h $(RUST_SOURCES)
+
+.PHONY: demo test lint test-rust test-python test-matrix header dist clean tools
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.installed
+	$(BIN)/python examples/quickstart.py
+
+# Cheapest first; the runner's summary line last.
+test: lint test-rust test-matrix test-python
+
+lint: $(VENV)/.installed
+	cargo fmt --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+# Debug for the overflow checks, release for the million cases and the library that C links with.
+test-rust: tools
+	cargo test --workspace --locked
+	cargo test --release --locked -p mean-core
+
+# The editable install, and the distributions that the matrix has just installed.
+test-python: $(VENV)/.installed dist
+	cd tests && ../$(BIN)/python -m pytest . --pyargs mean --dist ../dist
+
+test-matrix: $(VENV)/.installed dist
+	$(BIN)/tox $(TOX) --installpkg "$$(ls dist/*.whl)"
+
+header: tools
+	cargo run --locked -p mean-contract
+
+dist: dist/.built
+
+# The sdist, then the wheel from the sdist.
+dist/.built: $(VENV)/.tools $(BUILD_SOURCES) $(wildcard mean/*.py)
+	rm -rf dist
+	$(BIN)/python -m build
+	touch $@
+
+$(VENV)/.installed: $(VENV)/.tools $(BUILD_SOURCES)
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.tools: pyproject.toml | tools
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --group dev
+	touch $@
+
+# Say plainly what is missing before anything fails for want of it.
+tools:
+	@missing() { echo "missing: $$1" >&2; exit 1; }; \
+	command -v $(PYTHON) >/dev/null || missing "Python: install Python 3.9 or later, or name it: make PYTHON=..."; \
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' || missing "Python 3.9 or later: $(PYTHON) is older; name another: make PYTHON=..."; \
+	$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || missing "Python's venv: install python3-venv"; \
+	command -v cargo >/dev/null || missing "Rust's cargo: see https://rustup.rs"; \
+	command -v cc >/dev/null || missing "a C compiler: install gcc or clang"
+
+clean:
+	rm -rf $(VENV) target build dist .tox *.egg-info mean/_mean_cffi.py mean/_libmean.*

@@ -1,0 +1,29 @@
+"""Options and profiles of the test run."""
+
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+# The same cases on every machine: a red run is reproducible; `make soak` is for new cases.
+hypothesis.settings.register_profile("default", derandomize=True, deadline=None, max_examples=300)
+hypothesis.settings.load_profile("default")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the folder of the distributions: without it, their tests are left out."""
+    parser.addoption("--dist", type=Path, help="folder with the sdist and the wheel to examine")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> "bool | None":
+    """Leave the distributions' tests to the run that is given them."""
+    if collection_path.name == "test_distribution.py" and config.getoption("--dist") is None:
+        return True
+    return None
+
+
+@pytest.fixture(scope="session")
+def dist(request: pytest.FixtureRequest) -> Path:
+    """Return the folder with the sdist and the wheel."""
+    path: Path = request.config.getoption("--dist")
+    return path.resolve()

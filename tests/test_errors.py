@@ -1,0 +1,125 @@
+"""Bad input: what is raised, and what it says."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+import mean
+from mean import MeanError, Status, compute_mean
+from mean._library import lib
+from mean._mean_cffi import ffi
+
+SIZE = 8
+
+
+def call(data, len_=2, stride=SIZE, out=None):
+    """Call the library itself, and check that an error leaves the result alone."""
+    result = ffi.new("double *", 123.0)
+    status = Status(lib.mean_f64(data, len_, stride, result if out is None else out))
+    assert (result[0] == 123.0) == (status is not Status.OK)
+    return status
+
+
+def test_every_status_a_caller_can_cause():
+    data = ffi.new("double[]", [1.0, 2.0, 3.0])
+    odd = ffi.cast("double *", ffi.cast("char *", data) + 1)
+    reached = {
+        Status.OK: call(data),
+        Status.NULL_POINTER: call(ffi.NULL),
+        Status.ZERO_LENGTH: call(ffi.NULL, 0),
+        Status.NOT_CONTIGUOUS: call(data, 2, SIZE * 2),
+        Status.MISALIGNED: call(odd),
+        Status.TOO_LARGE: call(data, 2**63),
+    }
+    assert {expected: status for expected, status in reached.items() if expected != status} == {}
+    assert call(data, out=ffi.NULL) is Status.NULL_POINTER
+    # The guard's own test is in Rust: no input is known to cause a panic.
+    assert set(reached) | {Status.PANIC} == set(Status)
+
+
+def test_every_status_is_explained():
+    messages = [status.message for status in Status]
+    assert len(set(messages)) == len(Status) >= 7
+    assert not [message for message in messages if "unknown" in message]
+
+
+def test_statuses_are_the_headers():
+    header = ffi.typeof("enum mean_status").elements
+    assert {status.value: f"MEAN_{status.name}" for status in Status} == header
+    assert Status.OK == 0
+    assert isinstance(Status.PANIC, int)
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0, 2)])
+@pytest.mark.parametrize("dtype", ["<f4", ">f8"])
+def test_nothing_has_no_mean(dtype, shape):
+    with pytest.raises(MeanError, match=r"zero length.*shape \(") as caught:
+        compute_mean(np.zeros(shape, dtype))
+    assert caught.value.status is Status.ZERO_LENGTH
+    assert isinstance(caught.value, ValueError)
+    assert str(shape) in str(caught.value)
+
+
+def test_an_error_survives_pickling():
+    with pytest.raises(MeanError) as caught:
+        compute_mean([])
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert str(copy) == str(caught.value)
+    assert copy.status is Status.ZERO_LENGTH
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1, 2, 3],
+        [True, False],
+        np.ones(3, np.float16),
+        np.ones(3, np.longdouble),
+        np.ones(3, np.complex128),
+        np.array(["a"]),
+        np.array([None]),
+        np.array(["2026-01-01"], "datetime64[D]"),
+        np.zeros(2, [("x", "f8")]),
+        None,
+        "text",
+        {1.0, 2.0},
+    ],
+)
+def test_another_dtype_is_refused_by_name(values):
+    name = str(np.asarray(values).dtype)
+    with pytest.raises(TypeError) as caught:
+        compute_mean(values)
+    message = str(caught.value)
+    assert name in message
+    assert "float32, float64" in message
+    assert "numpy.asarray(a, dtype=numpy.float64)" in message
+
+
+class Quantity(np.ndarray):
+    """A subclass with a meaning of its own."""
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.ma.MaskedArray([1.0, 2.0], mask=[True, False]),
+        np.ma.masked,
+        np.ones(3).view(Quantity),
+    ],
+)
+def test_a_subclass_is_refused_and_not_stripped(array):
+    with pytest.raises(TypeError, match=type(array).__name__) as caught:
+        compute_mean(array)
+    assert "numpy.asarray" in str(caught.value)
+
+
+def test_the_package_says_what_it_is():
+    assert mean.__version__.count(".") == 2
+    assert sorted(mean.__all__) == [
+        "MeanError",
+        "Status",
+        "__version__",
+        "compute_mean",
+        "get_include",
+    ]
