@@ -31,7 +31,7 @@ test-rust: tools
 
 # The editable install, and the distributions that the matrix has just installed.
 test-python: $(VENV)/.installed dist
-	cd tests && ../$(BIN)/python -m pytest . --pyargs mean --dist ../dist
+	cd tests && ../$(BIN)/python -m pytest . ../README.md --pyargs mean --dist ../dist
 
 test-matrix: $(VENV)/.installed dist
 	$(BIN)/tox $(TOX) --installpkg "$$(ls dist/*.whl)"

@@ -100,6 +100,9 @@ def compute_mean(a: ArrayLike) -> np.floating[Any]:
     return mean
 
 
+compute_mean.__module__ = "mean"  # where users find it
+
+
 def _as_array(a: ArrayLike) -> NDArray[Any]:
     """Return `a` as an array of a dtype that has a kernel in some byte order."""
     if isinstance(a, np.ndarray) and type(a) not in (np.ndarray, np.memmap, np.matrix):

@@ -59,6 +59,8 @@ class Status(IntEnum, metaclass=_StatusMeta):
     'zero length: the mean of no elements is undefined; pass at least one'
     """
 
+    __module__ = "mean"  # where users find it
+
     _ignore_ = "_code _name"
     for _code, _name in sorted(ffi.typeof("enum mean_status").elements.items()):
         vars()[_name[len("MEAN_") :]] = _code
@@ -89,6 +91,8 @@ class MeanError(ValueError):
     ...     print(error.status.name)
     ZERO_LENGTH
     """
+
+    __module__ = "mean"  # where users find it
 
     def __init__(self, status: Status, detail: str) -> None:
         super().__init__(status, detail)

@@ -1,5 +1,6 @@
 """The definition of the mean, in rational arithmetic."""
 
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -22,9 +23,13 @@ def exact_mean(array):
     guess = kind(float(mean))
     candidates = [guess, np.nextafter(guess, kind(np.inf)), np.nextafter(guess, kind(-np.inf))]
     finite = [c for c in candidates if np.isfinite(c)]
-    odd = {4: lambda x: x.view(np.uint32) & 1, 8: lambda x: x.view(np.uint64) & 1}[guess.itemsize]
-    nearest = min(finite, key=lambda c: (abs(Fraction(float(c)) - mean), odd(c)))
+    nearest = min(finite, key=lambda c: (abs(Fraction(float(c)) - mean), is_odd(c)))
     return np.copysign(nearest, kind(-1 if mean < 0 else 1))
+
+
+def is_odd(x):
+    """Whether the last bit of a float's significand is set."""
+    return int.from_bytes(x.tobytes(), sys.byteorder) & 1
 
 
 def same(result, expected):
