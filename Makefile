@@ -1,4 +1,5 @@
 # `make demo` and `make test` set up all they need in .venv and target/; nothing is installed elsewhere.
+# The Python that .venv is made with: to change it, `make clean` first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,6 +19,7 @@ demo: $(VENV)/.installed
 test: lint test-rust test-matrix test-python
 
 lint: $(VENV)/.installed
+	@cargo fmt --version >/dev/null && cargo clippy --version >/dev/null || { echo "missing: rustup component add rustfmt clippy" >&2; exit 1; }
 	cargo fmt --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	$(BIN)/ruff check
@@ -42,7 +44,7 @@ header: tools
 dist: dist/.built
 
 # The sdist, then the wheel from the sdist.
-dist/.built: $(VENV)/.tools $(BUILD_SOURCES) $(wildcard mean/*.py)
+dist/.built: $(VENV)/.tools $(wildcard $(shell git ls-files))
 	rm -rf dist
 	$(BIN)/python -m build
 	touch $@
@@ -52,7 +54,7 @@ $(VENV)/.installed: $(VENV)/.tools $(BUILD_SOURCES)
 	touch $@
 
 $(VENV)/.tools: pyproject.toml | tools
-	$(PYTHON) -m venv $(VENV)
+	"$(PYTHON)" -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --group dev
 	touch $@
@@ -60,11 +62,12 @@ $(VENV)/.tools: pyproject.toml | tools
 # Say plainly what is missing before anything fails for want of it.
 tools:
 	@missing() { echo "missing: $$1" >&2; exit 1; }; \
-	command -v $(PYTHON) >/dev/null || missing "Python: install Python 3.9 or later, or name it: make PYTHON=..."; \
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' || missing "Python 3.9 or later: $(PYTHON) is older; name another: make PYTHON=..."; \
-	$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || missing "Python's venv: install python3-venv"; \
+	command -v "$(PYTHON)" >/dev/null || missing "Python: install Python 3.9 or later, or name it: make PYTHON=..."; \
+	"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 9))' || missing "Python 3.9 or later: $(PYTHON) is older; name another: make PYTHON=..."; \
+	"$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null || missing "Python's venv: install python3-venv"; \
 	command -v cargo >/dev/null || missing "Rust's cargo: see https://rustup.rs"; \
-	command -v cc >/dev/null || missing "a C compiler: install gcc or clang"
+	command -v cc >/dev/null || missing "a C compiler: install gcc or clang"; \
+	command -v c++ >/dev/null || echo "note: no C++ compiler, so the header is tested as C only" >&2
 
 clean:
 	rm -rf $(VENV) target build dist .tox *.egg-info mean/_mean_cffi.py mean/_libmean.*

@@ -2,8 +2,8 @@
  * The mean of the numbers on the command line, or of three that a plain loop gets wrong.
  *
  *     cargo build --release -p mean-capi
- *     cc examples/mean.c -Imean/include -Ltarget/release -lmean -Wl,-rpath,target/release -o mean
- *     ./mean 1e308 1e308 -3.5
+ *     cc examples/mean.c -Imean/include -Ltarget/release -lmean -Wl,-rpath,target/release -o example
+ *     ./example 1e308 1e308 -3.5
  */
 #include "mean.h"
 

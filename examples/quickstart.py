@@ -4,6 +4,7 @@ Name files saved by np.save to see it for your own arrays.
 """
 
 import argparse
+import math
 import sys
 import tempfile
 from decimal import Context, Decimal
@@ -40,9 +41,16 @@ def exact_mean(array):
 def ulps(value, exact):
     """Return how far `value` is from the exact mean, in units in the last place at that mean."""
     if not np.isfinite(value):
-        return float("inf")
-    ulp = np.spacing(np.abs(type(value)(float(exact))))
-    return float(abs(Fraction(float(value)) - exact) / Fraction(float(ulp)))
+        return Decimal("inf")
+    format_ = np.finfo(value.dtype)
+    _, exponent = math.frexp(float(exact) or float(format_.tiny))
+    ulp = Fraction(2) ** (max(exponent - 1, int(format_.minexp)) - format_.nmant)
+    return decimal(abs(Fraction(float(value)) - exact) / ulp, 3)
+
+
+def decimal(exact, digits):
+    """Return a fraction of any size, rounded to some decimal digits."""
+    return Context(prec=digits).divide(Decimal(exact.numerator), Decimal(exact.denominator))
 
 
 def compare(array):
@@ -52,11 +60,10 @@ def compare(array):
         theirs = np.mean(array)
     exact = exact_mean(array)
     for name, value in [("np.mean", theirs), ("compute_mean", ours)]:
-        error = "" if exact is None else f"{ulps(value, exact):.3g} ulp off"
+        error = "" if exact is None else f"{ulps(value, exact)} ulp off"
         print(f"  {name:<13} {value!s:<24} {error}")
     if exact is not None:
-        division = Context(prec=25).divide
-        print(f"  {'exact':<13} {division(Decimal(exact.numerator), Decimal(exact.denominator))}")
+        print(f"  {'exact':<13} {decimal(exact, 25)}")
 
 
 def main():
@@ -66,11 +73,11 @@ def main():
     files = parser.parse_args().files
     try:
         with tempfile.TemporaryDirectory() as folder:
-            own = ((file, np.load(file, mmap_mode="r")) for file in files)
+            own = ((file, np.lib.format.open_memmap(file, mode="r")) for file in files)
             for label, array in own if files else usual_suspects(Path(folder)):
                 print(f"{label}: {array.dtype}, shape {array.shape}")
                 compare(array)
-    except (OSError, TypeError, ValueError) as error:
+    except (EOFError, OSError, TypeError, ValueError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast, overload
 
 import numpy as np
 
@@ -20,19 +20,21 @@ class _Kernel(NamedTuple):
 
     call: Any
     elements: Any
-    result: Any
+    size: int
 
 
-def _kernels() -> dict[np.dtype[Any], _Kernel]:
-    """Return the kernel of each dtype, by the library's own names: mean_f64 takes float64."""
+def _kernels() -> dict[tuple[str, int], _Kernel]:
+    """Return the kernels by the kind and item size of a dtype, which no byte order changes.
+
+    The library's own names say which there are: mean_f64 takes float64.
+    """
     kernels = {}
     for name in dir(lib):
         kind, bits = name[len("mean_") :][:1], name[len("mean_") + 1 :]
         if name.startswith("mean_") and bits.isdigit():
-            function = getattr(lib, name)
-            elements, *_, result = ffi.typeof(function).args
-            array = ffi.typeof(f"{elements.item.cname}[]")
-            kernels[np.dtype(f"{kind}{int(bits) // 8}")] = _Kernel(function, array, result)
+            function, size = getattr(lib, name), int(bits) // 8
+            element = ffi.typeof(function).args[0].item
+            kernels[kind, size] = _Kernel(function, ffi.typeof(f"{element.cname}[]"), size)
     return kernels
 
 
@@ -50,7 +52,7 @@ def compute_mean(a: ArrayLike) -> np.floating[Any]:
     ----------
     a : array_like of float32 or float64
         Any shape, strides, byte order and alignment, at least one element. Never written to;
-        copied only where its elements do not lie side by side in native byte order.
+        copied only where its elements do not lie side by side, aligned and in native byte order.
 
     Returns
     -------
@@ -89,15 +91,18 @@ def compute_mean(a: ArrayLike) -> np.floating[Any]:
     >>> compute_mean(np.ones(3, np.float32)).dtype
     dtype('float32')
     """
-    array = _side_by_side(_as_array(a))
-    kernel = _KERNELS[array.dtype]
-    result = ffi.new(kernel.result)
-    elements = ffi.from_buffer(kernel.elements, array)
-    status = kernel.call(elements, array.size, array.itemsize, result)
+    array = _as_array(a)
+    native = _side_by_side(array)
+    kernel = _KERNELS[native.dtype.kind, native.dtype.itemsize]
+    elements = ffi.from_buffer(kernel.elements, native)
+    # NumPy's memory, and not a C double by way of a Python float: converting a float32 would obey
+    # this thread's flush-to-zero flags.
+    result: NDArray[Any] = np.empty((), native.dtype)
+    out = ffi.from_buffer(kernel.elements, result)
+    status = kernel.call(elements, len(elements), kernel.size, out)
     if status:
-        raise MeanError(Status(status), f"got an array of shape {np.shape(a)}")
-    mean: np.floating[Any] = array.dtype.type(result[0])
-    return mean
+        raise MeanError(Status(status), f"got an array of shape {array.shape}")
+    return cast("np.floating[Any]", result[()])
 
 
 compute_mean.__module__ = "mean"  # where users find it
@@ -105,20 +110,35 @@ compute_mean.__module__ = "mean"  # where users find it
 
 def _as_array(a: ArrayLike) -> NDArray[Any]:
     """Return `a` as an array of a dtype that has a kernel in some byte order."""
-    if isinstance(a, np.ndarray) and type(a) not in (np.ndarray, np.memmap, np.matrix):
-        kind = f"{type(a).__module__}.{type(a).__name__}"
-        raise TypeError(
-            f"compute_mean does not take {kind}, whose mask, unit or other meaning the mean would "
-            "lose; pass the plain numbers, for example numpy.asarray(a)"
+    array = np.asanyarray(a)
+    _refuse_subclasses(array)
+    _refuse_subclasses(a)
+    array = np.asarray(array)
+    if (array.dtype.kind, array.dtype.itemsize) not in _KERNELS:
+        supported = ", ".join(np.dtype(f"{kind}{size}").name for kind, size in sorted(_KERNELS))
+        way_out = (
+            "convert first, for example with numpy.asarray(a, dtype=numpy.float64)"
+            if array.dtype.kind in "biuf"
+            else "pass an array of real numbers"
         )
-    array = np.asarray(a)
-    if array.dtype.newbyteorder("=") not in _KERNELS:
-        supported = ", ".join(sorted(str(dtype) for dtype in _KERNELS))
         raise TypeError(
-            f"compute_mean does not take dtype {array.dtype} yet, only {supported}; convert first, "
-            "for example with numpy.asarray(a, dtype=numpy.float64)"
+            f"compute_mean does not take dtype {array.dtype} yet, only {supported}; {way_out}"
         )
     return array
+
+
+def _refuse_subclasses(a: object) -> None:
+    """Raise TypeError where `a` is an array that means more than its numbers, or holds one."""
+    if isinstance(a, np.ndarray) and type(a) not in (np.ndarray, np.memmap, np.matrix):
+        raise TypeError(
+            f"compute_mean does not take {type(a).__module__}.{type(a).__name__}, whose mask, unit "
+            "or other meaning the mean would lose; pass the numbers that are meant, for example "
+            "a.compressed() of a masked array or numpy.asarray(a) of another"
+        )
+    if isinstance(a, (list, tuple)):
+        for item in a:
+            if isinstance(item, (list, tuple, np.ndarray)):
+                _refuse_subclasses(item)
 
 
 def _side_by_side(array: NDArray[Any]) -> NDArray[Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mean._mean_cffi import ffi
 
-_PACKAGE = Path(__file__).resolve().parent
+_PACKAGE = Path(__file__).absolute().parent
 _SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 
 
@@ -18,7 +18,7 @@ def _load(path: Path) -> Any:
     try:
         library = ffi.dlopen(str(path))
         loaded = library.mean_abi_version()
-    except (OSError, AttributeError, ffi.error) as error:
+    except (OSError, AttributeError, UnicodeError, ffi.error) as error:
         raise ImportError(
             f"the native library of mean cannot be loaded from {path}: {error}; "
             "reinstall compute-mean",
@@ -97,7 +97,7 @@ class MeanError(ValueError):
     def __init__(self, status: Status, detail: str) -> None:
         super().__init__(status, detail)
         #: What was wrong.
-        self.status = status
+        self.status = Status(status)
 
     def __str__(self) -> str:
         """Return what was wrong, how to mend it, and what was given."""

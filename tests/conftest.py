@@ -5,7 +5,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-# The same cases on every machine: a red run is reproducible; `make soak` is for new cases.
+# The same cases on every machine: a red run is reproducible.
 hypothesis.settings.register_profile("default", derandomize=True, deadline=None, max_examples=300)
 hypothesis.settings.load_profile("default")
 

@@ -1,18 +1,27 @@
-/*
- * mean: the exact mean of an array, rounded once.
+/**
+ * @file mean.h
+ * @brief The exact mean of an array, rounded once.
  *
  * For n >= 1 numbers the result is the exact rational mean, rounded once (to nearest, ties to even)
  * to the result's type: the same bits whatever the order of the elements, or the machine.
  *
- * Threads    Every function may be called from any thread at any time. The input must not change
- *            during a call.
- * Errors     Every status but MEAN_OK is an error, also one that this header does not list.
- * ABI        MEAN_ABI_VERSION stays the same when functions or statuses are added.
- * Linking    Shared: -lmean. Static: libmean.a and what Rust's standard library needs; on Linux
- *            -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc, elsewhere as told by
- *            cargo rustc -p mean-capi --release --crate-type staticlib -- --print native-static-libs
+ * @par Threads
+ * Every function may be called from any thread at any time. The input must not change
+ * during a call.
  *
- * Example    examples/mean.c
+ * @par Errors
+ * Every status but MEAN_OK is an error, also one that this header does not list.
+ *
+ * @par ABI
+ * MEAN_ABI_VERSION stays the same when functions or statuses are added.
+ *
+ * @par Linking
+ * Shared: -lmean. Static: libmean.a and what Rust's standard library needs, on Linux
+ * -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc, elsewhere as told by
+ * cargo rustc -p mean-capi --release --crate-type staticlib -- --print native-static-libs
+ *
+ * @par Example
+ * examples/mean.c
  */
 
 #ifndef MEAN_H
@@ -107,12 +116,13 @@ extern "C" {
  *   - MEAN_PANIC           this library failed (a bug)
  *   - MEAN_OK              *out is the mean
  *
- * # Safety
- *
- * `data` must point to `len` readable doubles that nothing writes during the call, and `out` to a
+ * @pre `data` must point to `len` readable doubles that nothing writes during the call, and `out` to a
  * writable double, unless they are null.
  */
-mean_status mean_f64(const double *data, size_t len, ptrdiff_t stride, double *out);
+mean_status mean_f64(const double *data,
+                     size_t len,
+                     ptrdiff_t stride,
+                     double *out);
 
 /**
  * The mean of `len` floats, rounded once to a float. Everything else is as for mean_f64().
@@ -123,9 +133,7 @@ mean_status mean_f64(const double *data, size_t len, ptrdiff_t stride, double *o
  * @param out     receives the mean; left untouched on error
  * @return as mean_f64()
  *
- * # Safety
- *
- * As for mean_f64().
+ * @pre As for mean_f64().
  */
 mean_status mean_f32(const float *data, size_t len, ptrdiff_t stride, float *out);
 
@@ -140,6 +148,8 @@ const char *mean_status_message(int32_t status);
 /**
  * The MEAN_ABI_VERSION that this library was built with. Compare it with the header's when the
  * library is loaded at run time.
+ *
+ * @return the version
  */
 uint32_t mean_abi_version(void);
 

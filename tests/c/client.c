@@ -49,6 +49,7 @@ static void statuses(void)
     CHECK(odd, 2, size, MEAN_MISALIGNED);
     CHECK(x, over, size, MEAN_TOO_LARGE);
     CHECK(x, SIZE_MAX, size, MEAN_TOO_LARGE);
+    CHECK(odd, over - 1, size, MEAN_MISALIGNED); /* the largest length there is */
     EXPECT(mean_f64(x, 4, size, NULL) == MEAN_NULL_POINTER);
     EXPECT(mean_f32(NULL, over * 2, 4, (float *)(void *)&out) == MEAN_NULL_POINTER);
     EXPECT(mean_f64(x, 4, size, (double *)(void *)((char *)&out + 1)) == MEAN_MISALIGNED);
@@ -106,6 +107,9 @@ static void messages(void)
 
 int main(void)
 {
+#if defined(EXPECT_C23) && __STDC_VERSION__ < 202311L
+#error "this compiler has no C23"
+#endif
     statuses();
     order();
     results();

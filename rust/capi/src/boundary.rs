@@ -139,6 +139,8 @@ pub extern "C" fn mean_status_message(status: i32) -> *const c_char {
 
 /// The MEAN_ABI_VERSION that this library was built with. Compare it with the header's when the
 /// library is loaded at run time.
+///
+/// @return the version
 #[ffi_export]
 pub extern "C" fn mean_abi_version() -> u32 {
     MEAN_ABI_VERSION

@@ -6,6 +6,9 @@
 //! | `call.rs` | one call: the checks in their documented order, the slice, the caught panic |
 #![warn(missing_docs)]
 
+#[cfg(not(panic = "unwind"))]
+compile_error!("MEAN_PANIC needs panic = \"unwind\": an abort would take the caller with it");
+
 mod boundary;
 mod call;
 

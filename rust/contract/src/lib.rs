@@ -23,8 +23,11 @@ pub fn render() -> Result<String, Box<dyn Error>> {
     // so it is shown a copy in which safer-ffi's attribute reads as the plain one.
     let boundary = std::fs::read_to_string(workspace("rust/capi/src/boundary.rs"))?;
     let exports = boundary.matches("\n#[ffi_export]\n").count();
+    let shown = boundary
+        .replace("\n#[ffi_export]\n", "\n#[no_mangle]\n")
+        .replace("\n/// # Safety\n///\n/// ", "\n/// @pre "); // rustdoc's words in Doxygen's
     let copy = tempfile::Builder::new().suffix(".rs").tempfile()?;
-    std::fs::write(copy.path(), boundary.replace("\n#[ffi_export]\n", "\n#[no_mangle]\n"))?;
+    std::fs::write(copy.path(), shown)?;
 
     let config = cbindgen::Config::from_file(workspace("rust/contract/cbindgen.toml"))?;
     let bindings = cbindgen::Builder::new().with_config(config).with_src(copy.path()).generate()?;
@@ -41,16 +44,7 @@ pub fn render() -> Result<String, Box<dyn Error>> {
     Ok(header)
 }
 
-/// Whether a line of C begins the declaration of one of our functions.
+/// Whether a line of C begins a prototype: nothing else at the margin has a parenthesis.
 pub fn is_prototype(line: &str) -> bool {
-    let mut words = line.split('(');
-    let declarator = words.next().unwrap_or("");
-    let comment = line.trim_start().starts_with(['*', '/']);
-    !comment && words.next().is_some() && function_name(declarator).starts_with("mean_")
-}
-
-/// The name that a declarator such as `const char *mean_version` declares.
-pub fn function_name(declarator: &str) -> &str {
-    let name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    declarator.trim_end().rsplit(|c| !name(c)).next().unwrap_or("")
+    line.starts_with(|c: char| c.is_ascii_alphabetic()) && line.contains('(')
 }

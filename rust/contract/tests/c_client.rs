@@ -51,6 +51,35 @@ fn the_client_finds_what_the_header_says() {
     });
 }
 
+/// CI has a compiler in which the header's C23 branch is the one that counts.
+#[test]
+fn c23_is_tested_where_it_can_be() {
+    let folder = tempfile::tempdir().unwrap();
+    for compiler in compilers() {
+        if compiler.program == Some("clang-19") {
+            let define = ["-DEXPECT_C23".into()];
+            let link = shared();
+            let all: Vec<_> = link.iter().chain(&define).cloned().collect();
+            build(compiler, "c23", "tests/c/client.c", &all, folder.path());
+        }
+    }
+}
+
+/// The README's own command, in the folder where a reader would type it.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_documented_command_builds_the_example() {
+    library();
+    let readme = std::fs::read_to_string(workspace("README.md")).unwrap();
+    let documented = readme.lines().map(str::trim).find(|line| line.starts_with("cc "));
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("example");
+    let command = documented.expect("the README says how to compile");
+    let command = command.replace("-o example", &format!("-o {}", program.display()));
+    run(Command::new("sh").current_dir(workspace("")).args(["-c", &command]));
+    run(compile::program(&program).current_dir(workspace("")).arg("1"));
+}
+
 #[test]
 fn the_example_runs() {
     in_every_language("examples/mean.c", &shared(), |path| {
@@ -69,8 +98,8 @@ fn the_example_runs() {
 #[cfg(target_os = "linux")]
 fn the_static_library_links_as_the_header_says() {
     let header = std::fs::read_to_string(mean_contract::header_path()).unwrap();
-    let (_, after) = header.split_once("on Linux\n *").unwrap();
-    let (needed, _) = after.split_once(',').unwrap();
+    let (_, after) = header.split_once("on Linux\n *").expect("mean.h says what Linux needs");
+    let (needed, _) = after.split_once(',').expect("a comma ends the list");
     let archive = library().join("libmean.a").display().to_string();
     let link: Vec<_> =
         [archive].into_iter().chain(needed.split_whitespace().map(Into::into)).collect();

@@ -4,7 +4,7 @@
 mod compile;
 
 use compile::{run, Compiler};
-use mean_contract::{function_name, header_path, is_prototype, render};
+use mean_contract::{header_path, is_prototype, render};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
@@ -17,7 +17,9 @@ fn the_committed_header_is_current() {
 
 fn functions(header: &str) -> BTreeSet<&str> {
     let prototypes = header.lines().filter(|line| is_prototype(line));
-    prototypes.filter_map(|line| Some(function_name(line.split('(').next()?))).collect()
+    let declarators = prototypes.filter_map(|line| line.split('(').next());
+    let name = |declarator: &'_ str| declarator.rfind([' ', '*']).map_or(0, |at| at + 1);
+    declarators.map(|declarator| &declarator.trim_end()[name(declarator.trim_end())..]).collect()
 }
 
 /// The enum constants by their letters alone: safer-ffi writes MEAN_STATUS_M_E_A_N__O_K.

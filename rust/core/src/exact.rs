@@ -14,6 +14,7 @@ const DIGIT_MASK: u64 = (1 << DIGIT_BITS) - 1;
 /// Additions between two carry propagations. One addition changes a limb by less than 2^32 and a
 /// canonical limb is below 2^32, so |limb| < 2^32 + 2^30 * 2^32 < 2^63.
 const ADDITIONS_PER_CARRY: usize = 1 << 30;
+const _: () = assert!(DIGIT_MASK as i128 * (ADDITIONS_PER_CARRY as i128 + 1) <= i64::MAX as i128);
 
 /// The exact sum of up to 2^63 - 1 elements.
 ///
@@ -135,6 +136,22 @@ fn propagate_carries(limbs: &mut [i64]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What the limbs hold just before a carry, at the most.
+    #[test]
+    fn carries_are_exact_at_the_bound() {
+        let bound = DIGIT_MASK as i64 * (ADDITIONS_PER_CARRY as i64 + 1);
+        for limb in [bound, -bound, bound - 1, 1, 0, -1] {
+            let value = |limbs: [i64; 3]| {
+                limbs.iter().rev().fold(0, |sum, &limb| (sum << DIGIT_BITS) + i128::from(limb))
+            };
+            let mut limbs = [limb, limb, limb >> DIGIT_BITS];
+            let before = value(limbs);
+            propagate_carries(&mut limbs);
+            assert_eq!(value(limbs), before);
+            assert!(limbs[..2].iter().all(|digit| (0..=DIGIT_MASK as i64).contains(digit)));
+        }
+    }
 
     /// No array here reaches the largest count, so one element's digits are doubled 62 times.
     #[test]

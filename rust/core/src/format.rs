@@ -90,3 +90,27 @@ pub trait Format: Copy {
         Self::signed(negative, magnitude.min(Self::SPECIAL << Self::FRACTION_BITS))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Far below the smallest subnormal, and far above the largest number: where a wider element
+    /// than the result, or a tie at the very edge, leads.
+    #[test]
+    fn the_edges_of_the_range() {
+        let round = |top, sticky, exponent| f32::round_quotient(false, top, sticky, exponent, 1);
+        let half = 1 << 127;
+        let smallest = Format::from_bits(1);
+        assert_eq!(round(half, false, -149 - 127), smallest);
+        assert_eq!(round(half, false, -149 - 128), 0.0); // a tie with 0, which is even
+        assert_eq!(round(half, true, -149 - 128), smallest);
+        assert_eq!(round(u128::MAX, true, -149 - 128), smallest);
+        assert_eq!(round(u128::MAX, true, -149 - 129), 0.0);
+        assert_eq!(round(half, true, -1000), 0.0);
+        let just_below_overflow = u128::MAX << 103 & !(1 << 103);
+        assert_eq!(round(just_below_overflow, true, 0), f32::MAX);
+        assert_eq!(round(u128::MAX << 103, false, 0), f32::INFINITY); // a tie with 2^128
+        assert_eq!(round(half, false, 1000), f32::INFINITY);
+    }
+}

@@ -14,25 +14,30 @@ const CASES: u32 = if cfg!(debug_assertions) { 2_000 } else { 100_000 };
 
 /// Elements of the formats under test, with the neighbours that the definition needs.
 trait Tested:
-    Element<Mean = Self> + Format + std::ops::Add<Output = Self> + std::fmt::Debug + 'static
+    Element<Mean = Self> + Format + Into<f64> + std::ops::Add<Output = Self> + std::fmt::Debug + 'static
 {
 }
 impl Tested for f32 {}
 impl Tested for f64 {}
 
-/// Twice the exact value, in units; the infinity stands for the power of two that follows the
-/// largest finite number, as in IEEE 754's rule for rounding to it.
+/// Twice the exact value, in the smallest subnormals of float64; an infinity stands for the power
+/// of two that follows the largest finite number, as in IEEE 754's rule for rounding to it.
 fn twice<F: Tested>(x: F) -> IBig {
-    let (negative, significand, shift) = match x.decode() {
-        Value::Finite { negative, significand, shift } => (negative, significand, shift),
-        Value::Infinite { negative } => (negative, 1 << F::FRACTION_BITS, F::SPECIAL as u32 - 1),
-        Value::NaN => panic!("the mean of finite numbers is a NaN"),
+    let max_exponent = if F::BITS == 32 { 128 } else { 1024 };
+    let x: f64 = x.into(); // exact
+    let bits = x.to_bits();
+    let (exponent, fraction) = ((bits >> 52 & 0x7ff) as usize, bits & ((1 << 52) - 1));
+    assert!(!x.is_nan(), "the mean of finite numbers is a NaN");
+    let magnitude: IBig = match exponent {
+        0x7ff => IBig::ONE << (max_exponent + 1074),
+        0 => IBig::from(fraction),
+        _ => IBig::from(fraction | 1 << 52) << (exponent - 1),
     };
-    let magnitude = IBig::from(significand) << (shift as usize + 1);
-    if negative {
-        -magnitude
+    let twice: IBig = magnitude * 2;
+    if x.is_sign_negative() {
+        -twice
     } else {
-        magnitude
+        twice
     }
 }
 

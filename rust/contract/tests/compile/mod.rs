@@ -34,14 +34,20 @@ impl Compiler {
     }
 }
 
-/// The platform's compilers, and clang beside them where there is one. CI has one.
+/// The platform's C compiler, and of the others those that are there: C++, and clang. CI installs
+/// both, and a clang that has C23.
 pub fn compilers() -> Vec<Compiler> {
-    let clang = Command::new("clang++").arg("--version").output().is_ok();
-    assert!(clang || std::env::var_os("CI").is_none(), "clang is missing: CI installs it");
-    let platform = [(None, false), (None, true)];
-    let clangs = [(Some("clang"), false), (Some("clang++"), true)];
-    let all = platform.into_iter().chain(clangs.into_iter().filter(|_| clang));
-    all.map(|(program, cpp)| Compiler { program, cpp }).collect()
+    let others = [("c++", true), ("clang", false), ("clang++", true)]
+        .into_iter()
+        .chain([("clang-19", false), ("clang++-19", true)])
+        .filter(|(name, _)| Command::new(name).arg("--version").output().is_ok())
+        .map(|(name, cpp)| Compiler { program: Some(name), cpp });
+    let all: Vec<_> = [Compiler { program: None, cpp: false }].into_iter().chain(others).collect();
+    if std::env::var_os("CI").is_some() {
+        let has = |name| all.iter().any(|compiler| compiler.program == Some(name));
+        assert!(has("c++") && has("clang-19") && has("clang++-19"), "CI lacks one: {all:?}");
+    }
+    all
 }
 
 /// Runs a command, and panics with what it said where it fails.
@@ -81,7 +87,9 @@ pub fn library() -> &'static Path {
     LIBRARY.get_or_init(|| {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("is below the target");
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--release", "--package", "mean-capi", "--target-dir"]).arg(target);
+        cargo
+            .args(["build", "--release", "--locked", "--package", "mean-capi", "--target-dir"])
+            .arg(target);
         run(cargo.current_dir(workspace("")));
         target.join("release")
     })
