@@ -9,6 +9,6 @@
 """
 
 from mean._compute import compute_mean
-from mean._library import MeanError, Status, __version__, get_include
+from mean._library import MeanError, Status, __version__, get_include, simd_level
 
-__all__ = ["MeanError", "Status", "__version__", "compute_mean", "get_include"]
+__all__ = ["MeanError", "Status", "__version__", "compute_mean", "get_include", "simd_level"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import EnumMeta, IntEnum
 from pathlib import Path
@@ -30,6 +31,9 @@ def _load(path: Path) -> Any:
             f"built for version {library.MEAN_ABI_VERSION}; reinstall compute-mean",
             path=str(path),
         )
+    if library.mean_simd_level() == ffi.NULL:
+        status = ffi.string(library.mean_status_message(library.MEAN_BAD_SIMD_LEVEL)).decode()
+        raise ImportError(f"{status} (MEAN_SIMD is {os.environ.get('MEAN_SIMD')!r})")
     return library
 
 
@@ -102,6 +106,27 @@ class MeanError(ValueError):
     def __str__(self) -> str:
         """Return what was wrong, how to mend it, and what was given."""
         return f"{self.status.message} ({self.args[1]})"
+
+
+def simd_level() -> str:
+    """Return the SIMD level that runs: it decides how fast a mean comes, and nothing else.
+
+    The best one that this CPU has, or the one that the environment variable ``MEAN_SIMD`` named at
+    import.
+
+    Returns
+    -------
+    str
+        ``fallback``, ``sse2``, ``sse4.2``, ``avx2``, ``avx512`` or ``neon``.
+
+    Examples
+    --------
+    >>> from mean import simd_level
+    >>> simd_level() in {"fallback", "sse2", "sse4.2", "avx2", "avx512", "neon"}
+    True
+    """
+    name: str = ffi.string(lib.mean_simd_level()).decode()
+    return name
 
 
 def get_include() -> str:

@@ -1,5 +1,6 @@
 """A package with another library, or none, says so at import."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,29 @@ import pytest
 
 import mean
 from mean import _library
+
+
+@pytest.mark.parametrize(
+    "wrong", ["avx1024", "AVX2", "neon" if mean.simd_level() != "neon" else "sse2"]
+)
+def test_a_level_that_is_none(wrong):
+    done = python("import mean", MEAN_SIMD=wrong)
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("ImportError: bad SIMD level: ")
+    assert f"(MEAN_SIMD is {wrong!r})" in last
+
+
+def test_a_level_can_be_forced():
+    assert (
+        python("import mean; print(mean.simd_level())", MEAN_SIMD="fallback").stdout == "fallback\n"
+    )
+    assert python("import mean; print(mean.simd_level())", MEAN_SIMD="").returncode == 0
+
+
+def python(code, **environment):
+    command = [sys.executable, "-c", code]
+    environment = {**os.environ, **environment}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture

@@ -9,6 +9,11 @@
  * Every function may be called from any thread at any time. The input must not change
  * during a call.
  *
+ * @par Floating-point environment
+ * The result is the same in every rounding mode and with subnormals flushed to zero, and the
+ * control bits are left as found; the sticky exception flags are unspecified. Traps must be
+ * masked, as they are by default.
+ *
  * @par Errors
  * Every status but MEAN_OK is an error, also one that this header does not list.
  *
@@ -76,6 +81,10 @@ enum mean_status
      * A bug in this library, caught before it could reach the caller. Please report it.
      */
     MEAN_PANIC = 6,
+    /**
+     * The environment variable MEAN_SIMD names no SIMD level, or one that this CPU has not.
+     */
+    MEAN_BAD_SIMD_LEVEL = 7,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -107,6 +116,7 @@ extern "C" {
  * @param stride  bytes from one element to the next, as in NumPy: sizeof(double). Any, if len is 1
  * @param out     receives the mean; left untouched on error
  * @return the first of these that applies; all but MEAN_PANIC are checked before anything is read:
+ *   - MEAN_BAD_SIMD_LEVEL  MEAN_SIMD is set to what mean_simd_level() does not know
  *   - MEAN_NULL_POINTER    out is null
  *   - MEAN_ZERO_LENGTH     len is 0 (data may then be null, as an empty std::vector's is)
  *   - MEAN_NULL_POINTER    data is null
@@ -152,6 +162,18 @@ const char *mean_status_message(int32_t status);
  * @return the version
  */
 uint32_t mean_abi_version(void);
+
+/**
+ * The SIMD level that runs: "fallback", "sse2", "sse4.2", "avx2", "avx512" or "neon". It decides how
+ * fast a result comes, and nothing else.
+ *
+ * The best one that the CPU has, or the one that the environment variable MEAN_SIMD named when this
+ * library was first called: for tests and bug reports.
+ *
+ * @return a constant string, not to be freed; null where MEAN_SIMD names no level that this CPU has,
+ *   and then every mean is MEAN_BAD_SIMD_LEVEL
+ */
+const char *mean_simd_level(void);
 
 /**
  * The version of this library, as "major.minor.patch".

@@ -98,18 +98,35 @@ static void messages(void)
     const char *unknown = mean_status_message(-1);
     int32_t status;
 
-    for (status = MEAN_OK; status <= MEAN_PANIC; status++)
+    for (status = MEAN_OK; status <= MEAN_BAD_SIMD_LEVEL; status++)
         EXPECT(strcmp(mean_status_message(status), unknown) != 0);
     EXPECT(strcmp(mean_status_message(INT32_MAX), unknown) == 0);
     EXPECT(strcmp(mean_status_message(INT32_MIN), unknown) == 0);
     EXPECT(strstr(unknown, "unknown") != NULL);
 }
 
-int main(void)
+/* With MEAN_SIMD set to nonsense, which the caller says by an argument. */
+static void bad_level(void)
+{
+    const double x = 1;
+
+    EXPECT(mean_simd_level() == NULL);
+    CHECK(&x, 1, 8, MEAN_BAD_SIMD_LEVEL);
+    EXPECT(mean_f64(NULL, 0, 0, NULL) == MEAN_BAD_SIMD_LEVEL);
+    EXPECT(mean_f32(NULL, 0, 0, NULL) == MEAN_BAD_SIMD_LEVEL);
+}
+
+int main(int argc, char **argv)
 {
 #if defined(EXPECT_C23) && __STDC_VERSION__ < 202311L
 #error "this compiler has no C23"
 #endif
+    (void)argv;
+    if (argc > 1) {
+        bad_level();
+        return failures != 0;
+    }
+    EXPECT(mean_simd_level() != NULL);
     statuses();
     order();
     results();

@@ -3,7 +3,7 @@
 //! To add a status: one variant and one message. To add a dtype: one exported function, written
 //! out because cbindgen does not see functions made by a macro. Then `make header`.
 
-use crate::call;
+use crate::{call, simd};
 use safer_ffi::c_char;
 use safer_ffi::prelude::{derive_ReprC, ffi_export};
 use std::ffi::CStr;
@@ -34,6 +34,8 @@ pub enum mean_status {
     MEAN_TOO_LARGE = 5,
     /// A bug in this library, caught before it could reach the caller. Please report it.
     MEAN_PANIC = 6,
+    /// The environment variable MEAN_SIMD names no SIMD level, or one that this CPU has not.
+    MEAN_BAD_SIMD_LEVEL = 7,
 }
 
 /// What each status means and how to mend it.
@@ -63,6 +65,10 @@ pub(crate) const MESSAGES: &[(mean_status, &CStr)] = &[
         mean_status::MEAN_PANIC,
         c"internal error: a bug in this library, not in the call; please report it",
     ),
+    (
+        mean_status::MEAN_BAD_SIMD_LEVEL,
+        c"bad SIMD level: MEAN_SIMD names none that this CPU has; unset it, or set it to one of fallback, sse2, sse4.2, avx2, avx512, neon",
+    ),
 ];
 
 /// The mean of `len` doubles: the exact mean, rounded once (to nearest, ties to even).
@@ -82,6 +88,7 @@ pub(crate) const MESSAGES: &[(mean_status, &CStr)] = &[
 /// @param stride  bytes from one element to the next, as in NumPy: sizeof(double). Any, if len is 1
 /// @param out     receives the mean; left untouched on error
 /// @return the first of these that applies; all but MEAN_PANIC are checked before anything is read:
+///   - MEAN_BAD_SIMD_LEVEL  MEAN_SIMD is set to what mean_simd_level() does not know
 ///   - MEAN_NULL_POINTER    out is null
 ///   - MEAN_ZERO_LENGTH     len is 0 (data may then be null, as an empty std::vector's is)
 ///   - MEAN_NULL_POINTER    data is null
@@ -144,6 +151,19 @@ pub extern "C" fn mean_status_message(status: i32) -> *const c_char {
 #[ffi_export]
 pub extern "C" fn mean_abi_version() -> u32 {
     MEAN_ABI_VERSION
+}
+
+/// The SIMD level that runs: "fallback", "sse2", "sse4.2", "avx2", "avx512" or "neon". It decides how
+/// fast a result comes, and nothing else.
+///
+/// The best one that the CPU has, or the one that the environment variable MEAN_SIMD named when this
+/// library was first called: for tests and bug reports.
+///
+/// @return a constant string, not to be freed; null where MEAN_SIMD names no level that this CPU has,
+///   and then every mean is MEAN_BAD_SIMD_LEVEL
+#[ffi_export]
+pub extern "C" fn mean_simd_level() -> *const c_char {
+    simd::level().map_or(std::ptr::null(), |(name, _)| name.as_ptr().cast())
 }
 
 /// The version of this library, as "major.minor.patch".

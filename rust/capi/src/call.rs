@@ -1,7 +1,8 @@
 //! One call from C: the checks in their documented order, the slice, the caught panic.
 
 use crate::boundary::{mean_status, MESSAGES};
-use mean_core::Element;
+use crate::simd;
+use mean_core::Float;
 use std::ffi::CStr;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
@@ -25,18 +26,19 @@ pub(crate) fn message(status: i32) -> &'static CStr {
 ///
 /// Unless they are null: `data` must be valid for reads of `len` elements that nothing writes
 /// during the call, and `out` for a write.
-pub(crate) unsafe fn mean<E: Element>(
+pub(crate) unsafe fn mean<E: Float>(
     data: *const E,
     len: usize,
     stride: isize,
-    out: *mut E::Mean,
+    out: *mut E,
 ) -> mean_status {
     guard(|| {
+        let (_, level) = simd::level().ok_or(mean_status::MEAN_BAD_SIMD_LEVEL)?;
         check(data, len, stride, out)?;
         // SAFETY: `check` found `data` neither null nor misaligned, and `len` elements within
         // isize::MAX bytes; the caller vouches for the memory.
         let elements = unsafe { std::slice::from_raw_parts(data, len) };
-        let mean = mean_core::mean(elements).ok_or(mean_status::MEAN_ZERO_LENGTH)?;
+        let mean = mean_core::mean(*level, elements).ok_or(mean_status::MEAN_ZERO_LENGTH)?;
         // SAFETY: `check` found `out` neither null nor misaligned; the caller vouches for the memory.
         unsafe { out.write(mean) };
         Ok(())

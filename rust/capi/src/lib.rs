@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `boundary.rs` | the ABI: statuses, version, exported functions. `mean.h` is rendered from it |
 //! | `call.rs` | one call: the checks in their documented order, the slice, the caught panic |
+//! | `simd.rs` | the SIMD level of this process |
 #![warn(missing_docs)]
 
 #[cfg(not(panic = "unwind"))]
@@ -11,6 +12,7 @@ compile_error!("MEAN_PANIC needs panic = \"unwind\": an abort would take the cal
 
 mod boundary;
 mod call;
+mod simd;
 
 pub use boundary::*;
 

@@ -49,6 +49,13 @@ fn in_every_language(source: &str, link: &[String], check: impl Fn(&Path)) {
 fn the_client_finds_what_the_header_says() {
     in_every_language("tests/c/client.c", &shared(), |path| {
         run(&mut program(path));
+        for wrong in
+            ["avx1024", "AVX2", if cfg!(target_arch = "aarch64") { "sse2" } else { "neon" }]
+        {
+            run(program(path).env("MEAN_SIMD", wrong).arg("bad level"));
+        }
+        run(program(path).env("MEAN_SIMD", "fallback"));
+        run(program(path).env("MEAN_SIMD", "")); // as if it were not set
     });
 }
 

@@ -1,42 +1,32 @@
-//! The element types. To add one: one impl here.
+//! The element types. To add one: its impls here.
 
 use crate::format::Format;
+use fearless_simd::{prelude::*, Simd};
 
-/// What one element is, in integers.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Value {
-    /// ± `significand` * 2^`shift` of the element's units.
-    Finite {
-        /// Whether it counts negatively.
-        negative: bool,
-        /// Less than 2^64.
-        significand: u64,
-        /// At most the number of digit bits less 96 (see [`Element::Digits`]).
-        shift: u32,
-    },
-    /// An infinity.
-    Infinite {
-        /// Whether it is -inf.
-        negative: bool,
-    },
-    /// Any NaN.
-    NaN,
-}
-
-/// A type whose numbers can be averaged.
+/// A type whose numbers have an exact sum.
 pub trait Element: Copy {
     /// The format of the mean.
     type Mean: Format;
     /// The exact sum: little-endian 32-bit digits, one in each i64. Wide enough for 2^63 - 1
     /// elements: 63 bits more than the largest magnitude in units, and a sign.
-    type Digits: AsRef<[i64]> + AsMut<[i64]> + Copy;
+    type Digits: AsRef<[i64]> + AsMut<[i64]> + Clone;
     /// The digits of zero.
     const ZERO: Self::Digits;
     /// Exponent of the unit: every finite element is an integer times `2^UNIT`.
     const UNIT: i32;
 
-    /// This element as an integer multiple of the unit.
-    fn value(self) -> Value;
+    /// A finite element as (m, shift): m * 2^shift units, with |m| < 2^53.
+    fn units(self) -> (i64, u32);
+}
+
+/// A floating-point element that float64 lanes hold exactly.
+pub trait Float: Element<Mean = Self> + Format {
+    /// Whether one window of the kernel usually proves the mean: the result is so much narrower
+    /// than the lanes that what a single window drops does not show.
+    const ONE_WINDOW: bool;
+
+    /// Four vectors of consecutive elements, widened: `data` has as many as they have lanes.
+    fn load<S: Simd>(simd: S, data: &[Self]) -> [S::f64s; 4];
 }
 
 impl Format for f32 {
@@ -60,8 +50,20 @@ impl Element for f32 {
     const UNIT: i32 = <Self as Format>::UNIT;
 
     #[inline(always)]
-    fn value(self) -> Value {
+    fn units(self) -> (i64, u32) {
         self.decode()
+    }
+}
+
+impl Float for f32 {
+    const ONE_WINDOW: bool = true;
+
+    #[inline(always)]
+    fn load<S: Simd>(simd: S, data: &[Self]) -> [S::f64s; 4] {
+        let (left, right) = data.split_at(S::f32s::LEN);
+        let (a, b) = S::f32s::from_slice(simd, left).widen();
+        let (c, d) = S::f32s::from_slice(simd, right).widen();
+        [a, b, c, d]
     }
 }
 
@@ -86,7 +88,23 @@ impl Element for f64 {
     const UNIT: i32 = <Self as Format>::UNIT;
 
     #[inline(always)]
-    fn value(self) -> Value {
+    fn units(self) -> (i64, u32) {
         self.decode()
+    }
+}
+
+impl Float for f64 {
+    const ONE_WINDOW: bool = false;
+
+    #[inline(always)]
+    fn load<S: Simd>(simd: S, data: &[Self]) -> [S::f64s; 4] {
+        let len = S::f64s::LEN;
+        let data = &data[..4 * len];
+        [
+            S::f64s::from_slice(simd, &data[..len]),
+            S::f64s::from_slice(simd, &data[len..2 * len]),
+            S::f64s::from_slice(simd, &data[2 * len..3 * len]),
+            S::f64s::from_slice(simd, &data[3 * len..]),
+        ]
     }
 }

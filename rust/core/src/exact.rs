@@ -1,11 +1,13 @@
-//! The superaccumulator: the exact sum, as a fixed-point number in integer digits.
+//! The exact path: a superaccumulator, the exact sum as a fixed-point number in integer digits.
 //!
 //! After Kulisch's long accumulator, with carry-save digits as in Neal, "Fast exact summation using
 //! small and large superaccumulators" (2015, arXiv:1505.05571). Integer arithmetic only, so no
-//! rounding mode, flush-to-zero flag or trap of the caller's can reach it.
+//! rounding mode, flush-to-zero flag or trap of the caller's can reach it. It is the last resort of
+//! the kernels, and the truth that they are tested against.
 
-use crate::element::{Element, Value};
+use crate::element::{Element, Float};
 use crate::format::Format;
+use crate::quotient::round_quotient;
 
 /// Bits in a digit. A digit lives in an i64, whose other 31 bits and sign save the carries.
 const DIGIT_BITS: u32 = 32;
@@ -16,84 +18,99 @@ const DIGIT_MASK: u64 = (1 << DIGIT_BITS) - 1;
 const ADDITIONS_PER_CARRY: usize = 1 << 30;
 const _: () = assert!(DIGIT_MASK as i128 * (ADDITIONS_PER_CARRY as i128 + 1) <= i64::MAX as i128);
 
-/// The exact sum of up to 2^63 - 1 elements.
-///
-/// Canonical between calls: every digit is in 0..2^32 but the top one, which carries the sign.
-/// So merging two sums is integer addition, limb by limb, and equal sums have equal digits.
+/// The correctly rounded mean of `data` by integers alone, or `None` where it is empty.
 ///
 /// ```
-/// use mean_core::ExactSum;
-/// let mut sum = ExactSum::new();
-/// sum.extend(&[1e308, 1e308]);
-/// sum.extend(&[2.0, -1e308, -1e308]);
-/// assert_eq!(sum.mean(), Some(0.4));
+/// assert_eq!(mean_core::exact_mean(&[1e100, 1.0, -1e100]), Some(1.0 / 3.0));
 /// ```
-#[derive(Clone, Copy, Debug)]
-pub struct ExactSum<E: Element> {
-    digits: E::Digits,
-    n: u64,
-    nans: u64,
-    /// +inf, -inf
-    infinities: [u64; 2],
+pub fn exact_mean<E: Float>(data: &[E]) -> Option<E> {
+    if data.is_empty() {
+        return None;
+    }
+    special_mean(data).or_else(|| {
+        let mut sum = ExactSum::new();
+        sum.extend(data);
+        Some(sum.mean(data.len() as u64))
+    })
 }
 
-impl<E: Element> Default for ExactSum<E> {
-    fn default() -> Self {
-        Self::new()
+/// The mean where an element is not finite: an infinity, or NaN for a NaN or infinities of both
+/// signs.
+#[inline(always)]
+fn special_mean<E: Float>(data: &[E]) -> Option<E> {
+    // In chunks, so that a vector loop looks at them and an early one ends the search.
+    let special = |x: &E| x.magnitude_bits() >= E::INFINITY;
+    let chunk = |chunk: &[E]| chunk.iter().fold(false, |any, x| any | special(x));
+    if !data.chunks(1024).any(chunk) {
+        return None;
     }
+    let has = |bits| data.iter().any(|x| x.to_bits() == bits);
+    let nan = data.iter().any(|x| x.magnitude_bits() > E::INFINITY);
+    let (plus, minus) = (has(E::INFINITY), has(E::INFINITY | E::SIGN));
+    Some(if nan || (plus && minus) { E::nan() } else { E::infinity(minus) })
+}
+
+/// The exact sum of up to 2^63 - 1 finite elements.
+///
+/// Canonical between calls: every digit is in 0..2^32 but the top one, which carries the sign. So
+/// merging two sums is integer addition, limb by limb, and equal sums have equal digits.
+#[derive(Clone)]
+pub(crate) struct ExactSum<E: Element> {
+    digits: E::Digits,
 }
 
 impl<E: Element> ExactSum<E> {
     /// The sum of nothing.
     pub fn new() -> Self {
-        Self { digits: E::ZERO, n: 0, nans: 0, infinities: [0; 2] }
+        Self { digits: E::ZERO }
     }
 
-    /// Adds every element of `data`.
+    /// Adds every element of `data`, all finite.
+    #[inline(always)]
     pub fn extend(&mut self, data: &[E]) {
+        // Neighbours often meet in the same limbs, and the second would wait until the first one's
+        // store is forwarded: so every other one goes to limbs of its own.
+        let mut other = E::ZERO;
         for chunk in data.chunks(ADDITIONS_PER_CARRY) {
-            for &x in chunk {
-                self.add(x.value());
+            let mut pairs = chunk.chunks_exact(2);
+            for pair in &mut pairs {
+                add(self.digits.as_mut(), pair[0]);
+                add(other.as_mut(), pair[1]);
+            }
+            if let [last] = pairs.remainder() {
+                add(self.digits.as_mut(), *last);
             }
             propagate_carries(self.digits.as_mut());
+            propagate_carries(other.as_mut());
         }
-        self.n += data.len() as u64;
+        let pairs = self.digits.as_mut().iter_mut().zip(other.as_ref());
+        pairs.for_each(|(limb, other)| *limb += other);
+        propagate_carries(self.digits.as_mut());
     }
 
-    #[inline(always)]
-    fn add(&mut self, value: Value) {
-        match value {
-            Value::Finite { negative, significand, shift } => {
-                let first = (shift / DIGIT_BITS) as usize;
-                let wide = u128::from(significand) << (shift % DIGIT_BITS);
-                // x ^ sign - sign is x or -x: no branch on the sign, which data make unpredictable.
-                let sign = -i64::from(negative);
-                let limbs = &mut self.digits.as_mut()[first..first + 3];
-                for (k, limb) in (0..).zip(limbs) {
-                    let digit = (wide >> (k * DIGIT_BITS)) as u64 & DIGIT_MASK;
-                    *limb += (digit as i64 ^ sign) - sign;
-                }
-            }
-            Value::Infinite { negative } => self.infinities[usize::from(negative)] += 1,
-            Value::NaN => self.nans += 1,
+    /// Adds `sum` * 2^`unit`, a multiple of the elements' unit.
+    pub fn add_scaled(&mut self, sum: i128, unit: i32) {
+        // Where a grid is finer than the elements' unit, what it holds is a multiple of that unit.
+        let finer = (E::UNIT - unit).clamp(0, 127) as u32;
+        debug_assert!(sum == 0 || sum.trailing_zeros() >= finer);
+        let shift = (unit - E::UNIT).max(0) as u32;
+        let (first, up) = ((shift / DIGIT_BITS) as usize, shift % DIGIT_BITS);
+        let Some((top, lower)) = self.digits.as_mut()[first..].split_last_mut() else {
+            return;
+        };
+        let (mut rest, mut carry) = (sum >> finer, 0);
+        for limb in lower {
+            let total = i128::from(*limb) + ((rest & i128::from(DIGIT_MASK)) << up) + carry;
+            *limb = total as i64 & DIGIT_MASK as i64;
+            carry = total >> DIGIT_BITS;
+            rest >>= DIGIT_BITS;
         }
+        *top += ((rest << up) + carry) as i64;
     }
 
-    /// The mean, rounded once into the result's format; `None` where nothing was added.
-    pub fn mean(&self) -> Option<E::Mean> {
-        if self.n == 0 {
-            return None;
-        }
-        Some(match (self.nans, self.infinities) {
-            (0, [0, 0]) => self.finite_mean(),
-            (0, [_, 0]) => Format::infinity(false),
-            (0, [0, _]) => Format::infinity(true),
-            _ => Format::nan(),
-        })
-    }
-
-    fn finite_mean(&self) -> E::Mean {
-        let mut magnitude = self.digits;
+    /// RN(sum / n).
+    pub fn mean(&self, n: u64) -> E::Mean {
+        let mut magnitude = self.digits.clone();
         let limbs = magnitude.as_mut();
         let negative = limbs.last().is_some_and(|&top| top < 0);
         if negative {
@@ -115,8 +132,24 @@ impl<E: Element> ExactSum<E> {
         let rest = &limbs[..highest.saturating_sub(4)];
         let sticky = fifth as u64 & DIGIT_MASK != 0 || rest.iter().any(|&digit| digit != 0);
         let lowest_bit = (highest as i32 - 3) * DIGIT_BITS as i32 - up as i32;
-        E::Mean::round_quotient(negative, top, sticky, E::UNIT + lowest_bit, self.n)
+        round_quotient(negative, top, sticky, E::UNIT + lowest_bit, n)
     }
+}
+
+/// Adds one finite element to carry-save limbs.
+#[inline(always)]
+fn add<E: Element>(limbs: &mut [i64], x: E) {
+    let (significand, shift) = x.units();
+    // Of significand << up, at most 85 bits with the sign: two digits and the signed rest. (Shifts
+    // of 64 bits, since one of 128 bits by a variable is microcode on some CPUs.)
+    let up = shift % DIGIT_BITS;
+    let low = (significand << up) as u64;
+    let high = significand >> 1 >> (63 - up);
+    let first = (shift / DIGIT_BITS) as usize;
+    let limbs = &mut limbs[first..first + 3];
+    limbs[0] += (low & DIGIT_MASK) as i64;
+    limbs[1] += (low >> DIGIT_BITS) as i64;
+    limbs[2] += high;
 }
 
 /// Makes the limbs canonical: all but the top one in 0..2^32.
@@ -131,6 +164,38 @@ fn propagate_carries(limbs: &mut [i64]) {
         carry = total >> DIGIT_BITS; // arithmetic: rounds down, so the digit left is not negative
     }
     *top += carry;
+}
+
+/// The mean of fewer than 32 finite elements whose leading bits are within 64 binades: their sum
+/// is exact in two registers. `None` where they do not fit.
+#[inline(always)]
+pub(crate) fn mean_of_few<E: Float>(data: &[E]) -> Option<E> {
+    debug_assert!(data.len() < 32);
+    let largest = data.iter().fold(0, |max, x| max.max(x.magnitude_bits()));
+    if largest >= E::INFINITY {
+        return None;
+    }
+    let top = ((largest >> E::FRACTION_BITS).max(1) - 1) as u32;
+    // In units of 2^(top - 5), and what is below them in units of 2^-64 of that.
+    let (mut whole, mut below, mut spread) = (0, 0, 0);
+    for x in data {
+        let (significand, shift) = x.decode();
+        let down = top - shift;
+        spread |= if significand == 0 { 0 } else { down };
+        // Below 2^58 in magnitude, so 31 of them stay below 2^63.
+        let scaled = significand << 5;
+        whole += scaled >> (down & 63);
+        below += u128::from(((scaled << 1) << (63 - (down & 63))) as u64);
+    }
+    if spread > 63 {
+        return None;
+    }
+    let sum = (i128::from(whole) << 64) + below as i128;
+    if sum == 0 {
+        return Some(E::signed(false, 0));
+    }
+    let unit = <E as Format>::UNIT + top as i32 - 5 - 64;
+    Some(round_quotient(sum < 0, sum.unsigned_abs(), false, unit, data.len() as u64))
 }
 
 #[cfg(test)]
@@ -156,25 +221,35 @@ mod tests {
     /// No array here reaches the largest count, so one element's digits are doubled 62 times.
     #[test]
     fn the_digits_hold_2_63_minus_1_elements() {
-        fn check<E: Element<Mean = E> + PartialEq + std::fmt::Debug>(x: E) {
+        fn check<E: Float + PartialEq + std::fmt::Debug>(x: E) {
             let mut power = ExactSum::new();
             power.extend(&[x]);
-            let mut total = power;
+            let mut total = power.clone();
             for _ in 0..62 {
-                let double = |limb: &mut i64| *limb *= 2;
-                power.digits.as_mut().iter_mut().for_each(double);
+                power.digits.as_mut().iter_mut().for_each(|limb| *limb *= 2);
                 propagate_carries(power.digits.as_mut());
-                power.n *= 2;
-                let limbs = power.digits.as_ref().iter();
-                let pairs = total.digits.as_mut().iter_mut().zip(limbs);
+                let pairs = total.digits.as_mut().iter_mut().zip(power.digits.as_ref());
                 pairs.for_each(|(limb, &other)| *limb += other);
-                total.n += power.n;
+                propagate_carries(total.digits.as_mut());
             }
-            propagate_carries(total.digits.as_mut());
-            assert_eq!(total.n, (1 << 63) - 1);
-            assert_eq!(total.mean(), Some(x));
+            assert_eq!(total.mean((1 << 63) - 1), x);
         }
         let _ = [f64::MAX, f64::MIN, 5e-324].map(check);
         let _ = [f32::MAX, f32::MIN, 1e-45].map(check);
+    }
+
+    #[test]
+    fn scaled_sums_are_the_sums_of_their_elements() {
+        for (sum, unit) in [(-7_i128 << 90, 0), (12345, -1074), (-3 << 20, -1090), (1 << 100, 800)]
+        {
+            let mut scaled = ExactSum::<f64>::new();
+            scaled.extend(&[1.0, -2e-300]);
+            scaled.add_scaled(sum, unit);
+            let mut plain = ExactSum::new();
+            let power = |k: i32| 2_f64.powi(k / 2) * 2_f64.powi(k - k / 2);
+            let (odd, k) = (sum >> sum.trailing_zeros(), unit + sum.trailing_zeros() as i32);
+            plain.extend(&[1.0, -2e-300, odd as f64 * power(k)]);
+            assert_eq!(scaled.digits, plain.digits);
+        }
     }
 }

@@ -5,33 +5,128 @@
 //!
 //! | file | what it knows |
 //! |---|---|
-//! | `format.rs` | IEEE 754 binary formats: decoding a number, and the single rounding of a quotient |
-//! | `element.rs` | the element types: how each one becomes an integer multiple of its unit |
-//! | `exact.rs` | the superaccumulator: the exact sum in integer digits |
+//! | `element.rs` | the element types: their integers, and how they are loaded into lanes |
+//! | `format.rs` | IEEE 754 binary formats: decoding a number, and the single rounding |
+//! | `window.rs` | the kernel: the sum in float64 lanes, with a bound on what it dropped |
+//! | `certificate.rs` | the proof that such a sum has one correctly rounded mean |
+//! | `exact.rs` | the exact path: the superaccumulator in integer digits |
+//! | `quotient.rs` | sum / n in integers |
+//! | `environment.rs` | the caller's floating-point environment |
+//! | `level.rs` | the SIMD levels |
 #![forbid(unsafe_code)]
 
+mod certificate;
 mod element;
+mod environment;
 mod exact;
 mod format;
+mod level;
+mod quotient;
+mod window;
 
-pub use element::{Element, Value};
-pub use exact::ExactSum;
+pub use element::{Element, Float};
+pub use exact::exact_mean;
+pub use fearless_simd::Level;
 pub use format::Format;
+pub use level::levels;
+
+use certificate::BoundedDigits;
+use fearless_simd::{dispatch, Simd, SimdBase};
+use window::Sum;
 
 /// The correctly rounded mean of `data`, or `None` where there is nothing to average.
 ///
 /// A NaN anywhere, or +inf and -inf together, give the positive quiet NaN with payload 0; one kind
 /// of infinity gives that infinity. Nothing else overflows on the way. An exact zero is +0.0, a
-/// negative value that underflows is -0.0.
+/// negative value that underflows is -0.0. `level` decides how fast, and nothing else.
 ///
 /// ```
-/// use mean_core::mean;
-/// assert_eq!(mean(&[1e308, 1e308]), Some(1e308));
-/// assert_eq!(mean(&[1e100, 1.0, -1e100]), Some(1.0 / 3.0));
-/// assert_eq!(mean::<f32>(&[]), None);
+/// use mean_core::{mean, Level};
+/// let level = Level::new();
+/// assert_eq!(mean(level, &[1e308, 1e308]), Some(1e308));
+/// assert_eq!(mean(level, &[1e100, 1.0, -1e100]), Some(1.0 / 3.0));
+/// assert_eq!(mean::<f32>(level, &[]), None);
 /// ```
-pub fn mean<E: Element>(data: &[E]) -> Option<E::Mean> {
-    let mut sum = ExactSum::new();
-    sum.extend(data);
-    sum.mean()
+pub fn mean<E: Float>(level: Level, data: &[E]) -> Option<E> {
+    if data.is_empty() {
+        return None;
+    }
+    // The integers, too, profit from a level's instructions.
+    dispatch!(level::for_length(level, data.len()), simd => mean_at(simd, data))
+}
+
+/// The cheapest way that proves the mean. `data` is not empty.
+#[inline(always)]
+fn mean_at<S: Simd, E: Float>(simd: S, data: &[E]) -> Option<E> {
+    let group = 4 * S::f64s::LEN;
+    let proved = if data.len() < group {
+        exact::mean_of_few(data)
+    } else if environment::is_default() {
+        mean_by_windows(simd, data)
+    } else {
+        None
+    };
+    proved.or_else(|| {
+        simd.vectorize(
+            #[inline(always)]
+            || exact_mean(data),
+        )
+    })
+}
+
+/// The mean, if the windows prove it: at first without the exactness flag, even where ties are
+/// common. The flag costs every call half as much again, a tie costs one call twice.
+#[inline(always)]
+fn mean_by_windows<S: Simd, E: Float>(simd: S, data: &[E]) -> Option<E> {
+    let first = if E::ONE_WINDOW {
+        attempt::<S, E, false, false>(simd, data)
+    } else {
+        attempt::<S, E, false, true>(simd, data)
+    };
+    match first {
+        Attempt::Proved(mean) => Some(mean),
+        Attempt::Unknown => None,
+        Attempt::Open => {
+            let again = simd.vectorize(
+                #[inline(always)]
+                || attempt::<S, E, true, true>(simd, data),
+            );
+            match again {
+                Attempt::Proved(mean) => Some(mean),
+                _ => None,
+            }
+        }
+    }
+}
+
+enum Attempt<E> {
+    Proved(E),
+    /// The bound reaches across a midpoint, or the sum may be a tie.
+    Open,
+    /// No sum.
+    Unknown,
+}
+
+#[inline(always)]
+fn attempt<S: Simd, E: Float, const FLAG: bool, const TWO: bool>(
+    simd: S,
+    data: &[E],
+) -> Attempt<E> {
+    let n = data.len() as u64;
+    let mut digits: Option<BoundedDigits<E>> = None;
+    let mut sum = window::sum::<S, E, FLAG, TWO>(simd, data, &mut digits);
+    if let Sum::Widen(at) = sum {
+        sum = simd.vectorize(
+            #[inline(always)]
+            || window::sum::<S, E, FLAG, true>(simd, &data[at..], &mut digits),
+        );
+    }
+    let Sum::All(sum) = sum else {
+        return Attempt::Unknown;
+    };
+    let proved = match &mut digits {
+        None => sum.mean(n),
+        Some(digits) => digits.mean_with(&sum, n),
+    };
+    proved.map_or(Attempt::Open, Attempt::Proved)
 }

@@ -1,0 +1,40 @@
+//! The SIMD levels, and which one suits how many elements.
+
+use fearless_simd::{Level, Simd};
+
+/// Every level that this CPU has, weakest first, by its name in `MEAN_SIMD`.
+///
+/// ```
+/// assert_eq!(mean_core::levels()[0].0, "fallback");
+/// ```
+pub fn levels() -> Vec<(&'static str, Level)> {
+    let best = Level::new();
+    let found: [(&str, Option<Level>); _] = [
+        ("fallback", Some(Level::fallback())),
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        ("sse2", best.as_sse2().map(|simd| simd.level())),
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        ("sse4.2", best.as_sse4_2().map(|simd| simd.level())),
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        ("avx2", best.as_avx2().map(|simd| simd.level())),
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        ("avx512", best.as_avx512().map(|simd| simd.level())),
+        #[cfg(target_arch = "aarch64")]
+        ("neon", best.as_neon().map(|simd| simd.level())),
+    ];
+    found.into_iter().filter_map(|(name, level)| Some((name, level?))).collect()
+}
+
+/// `level`, or a lower one of the same CPU that is as quick for so few elements: setting up vectors
+/// of 512 bits pays from four groups of them on.
+#[inline(always)]
+pub(crate) fn for_length(level: Level, len: usize) -> Level {
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    if let (true, Level::Avx512(_)) = ((28..128).contains(&len), level) {
+        if let Some(avx2) = level.as_avx2() {
+            return avx2.level();
+        }
+    }
+    let _ = len;
+    level
+}
