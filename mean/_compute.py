@@ -23,6 +23,29 @@ class _Kernel(NamedTuple):
     size: int
 
 
+class _ShortCut(NamedTuple):
+    """The library's function by value for one native dtype: no result to allocate."""
+
+    call: Any
+    elements: Any
+    scalar: Any
+    # A smaller result takes the long way: a subnormal float32 on its way through a Python float
+    # would obey this thread's flush-to-zero flags.
+    smallest: float
+
+
+def _short_cuts() -> dict[np.dtype[Any], _ShortCut]:
+    """Return the short cut of each dtype that has one, by the library's own names."""
+    short_cuts = {}
+    for (kind, size), kernel in _KERNELS.items():
+        name, dtype = f"mean_{kind}{8 * size}_or_nan", np.dtype(f"{kind}{size}")
+        if name in dir(lib):
+            smallest = 0.0 if dtype == np.float64 else float(np.finfo(dtype).tiny)
+            call = getattr(lib, name)
+            short_cuts[dtype] = _ShortCut(call, kernel.elements, dtype.type, smallest)
+    return short_cuts
+
+
 def _kernels() -> dict[tuple[str, int], _Kernel]:
     """Return the kernels by the kind and item size of a dtype, which no byte order changes.
 
@@ -39,6 +62,8 @@ def _kernels() -> dict[tuple[str, int], _Kernel]:
 
 
 _KERNELS = _kernels()
+_SHORT_CUTS = _short_cuts()
+_short_cut, _from_buffer, _ndarray = _SHORT_CUTS.get, ffi.from_buffer, np.ndarray
 
 
 @overload
@@ -91,6 +116,26 @@ def compute_mean(a: ArrayLike) -> np.floating[Any]:
     >>> compute_mean(np.ones(3, np.float32)).dtype
     dtype('float32')
     """
+    if type(a) is _ndarray:
+        short_cut = _short_cut(a.dtype)
+        if short_cut is not None:
+            call, element_type, scalar, smallest = short_cut
+            try:
+                elements = _from_buffer(element_type, a)
+            except ValueError:  # not C-contiguous
+                pass
+            else:
+                mean = call(elements, len(elements))
+                if mean >= smallest or mean <= -smallest:  # neither NaN nor an error
+                    return cast("np.floating[Any]", scalar(mean))
+    return _mean_of_any(a)
+
+
+compute_mean.__module__ = "mean"  # where users find it
+
+
+def _mean_of_any(a: ArrayLike) -> np.floating[Any]:
+    """Return the mean of anything that NumPy takes, in whatever layout."""
     array = _as_array(a)
     native = _side_by_side(array)
     kernel = _KERNELS[native.dtype.kind, native.dtype.itemsize]
@@ -103,9 +148,6 @@ def compute_mean(a: ArrayLike) -> np.floating[Any]:
     if status:
         raise MeanError(Status(status), f"got an array of shape {array.shape}")
     return cast("np.floating[Any]", result[()])
-
-
-compute_mean.__module__ = "mean"  # where users find it
 
 
 def _as_array(a: ArrayLike) -> NDArray[Any]:

@@ -148,6 +148,30 @@ mean_status mean_f64(const double *data,
 mean_status mean_f32(const float *data, size_t len, ptrdiff_t stride, float *out);
 
 /**
+ * mean_f64() of contiguous doubles by value: the mean, or NaN where mean_f64() would not return
+ * MEAN_OK. For foreign-function interfaces, in which an out pointer costs more than a short mean;
+ * where NaN comes back, mean_f64() tells which it is.
+ *
+ * @param data  the first element
+ * @param len   number of elements, at least 1
+ * @return the mean; NaN for a mean that is NaN, and for every error
+ *
+ * @pre As for mean_f64().
+ */
+double mean_f64_or_nan(const double *data, size_t len);
+
+/**
+ * mean_f32() of contiguous floats by value: as mean_f64_or_nan().
+ *
+ * @param data  the first element
+ * @param len   number of elements, at least 1
+ * @return the mean; NaN for a mean that is NaN, and for every error
+ *
+ * @pre As for mean_f64().
+ */
+float mean_f32_or_nan(const float *data, size_t len);
+
+/**
  * What a status means and how to mend it, in one line of English.
  *
  * @param status  any value, also one that is no status

@@ -91,6 +91,13 @@ static void results(void)
     EXPECT(mean_f64(tiny, 3, sizeof d, &d) == MEAN_OK && d == 0 && signbit(d));
     EXPECT(mean_f64(&not_a_number, 1, sizeof d, &d) == MEAN_OK && isnan(d));
     EXPECT(mean_f32(third, 3, sizeof f, &f) == MEAN_OK && f == 5592406.0F);
+
+    EXPECT(mean_f64_or_nan(huge, 2) == 1e308);
+    EXPECT(mean_f32_or_nan(third, 3) == 5592406.0F);
+    EXPECT(isnan(mean_f64_or_nan(&not_a_number, 1)));
+    EXPECT(isnan(mean_f64_or_nan(NULL, 1)));
+    EXPECT(isnan(mean_f64_or_nan(huge, 0)));
+    EXPECT(isnan(mean_f32_or_nan((const float *)(const void *)((const char *)third + 1), 1)));
 }
 
 static void messages(void)

@@ -135,6 +135,38 @@ pub unsafe extern "C" fn mean_f32(
     unsafe { call::mean(data, len, stride, out) }
 }
 
+/// mean_f64() of contiguous doubles by value: the mean, or NaN where mean_f64() would not return
+/// MEAN_OK. For foreign-function interfaces, in which an out pointer costs more than a short mean;
+/// where NaN comes back, mean_f64() tells which it is.
+///
+/// @param data  the first element
+/// @param len   number of elements, at least 1
+/// @return the mean; NaN for a mean that is NaN, and for every error
+///
+/// # Safety
+///
+/// As for mean_f64().
+#[ffi_export]
+pub unsafe extern "C" fn mean_f64_or_nan(data: *const f64, len: usize) -> f64 {
+    // SAFETY: the caller keeps this function's contract, which is `call::mean_or_nan`'s.
+    unsafe { call::mean_or_nan(data, len) }
+}
+
+/// mean_f32() of contiguous floats by value: as mean_f64_or_nan().
+///
+/// @param data  the first element
+/// @param len   number of elements, at least 1
+/// @return the mean; NaN for a mean that is NaN, and for every error
+///
+/// # Safety
+///
+/// As for mean_f64().
+#[ffi_export]
+pub unsafe extern "C" fn mean_f32_or_nan(data: *const f32, len: usize) -> f32 {
+    // SAFETY: the caller keeps this function's contract, which is `call::mean_or_nan`'s.
+    unsafe { call::mean_or_nan(data, len) }
+}
+
 /// What a status means and how to mend it, in one line of English.
 ///
 /// @param status  any value, also one that is no status

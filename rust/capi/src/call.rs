@@ -45,6 +45,19 @@ pub(crate) unsafe fn mean<E: Float>(
     })
 }
 
+/// The body of every `mean_<type>_or_nan`.
+///
+/// # Safety
+///
+/// Unless `data` is null, it must be valid for reads of `len` elements that nothing writes during
+/// the call.
+pub(crate) unsafe fn mean_or_nan<E: Float>(data: *const E, len: usize) -> E {
+    let mut out = E::nan();
+    // SAFETY: the caller vouches for `data`, and `out` is a variable of ours; an error leaves it NaN.
+    unsafe { mean(data, len, size_of::<E>() as isize, &mut out) };
+    out
+}
+
 /// Everything that can be said of the arguments without reading memory, in the documented order.
 fn check<E, M>(data: *const E, len: usize, stride: isize, out: *mut M) -> Result<(), mean_status> {
     let size = size_of::<E>();

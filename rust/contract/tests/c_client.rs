@@ -59,6 +59,18 @@ fn the_client_finds_what_the_header_says() {
     });
 }
 
+#[test]
+fn the_floating_point_environment_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let link: Vec<_> = shared().into_iter().chain(["-lm".into()]).collect();
+    let c = Compiler { program: None, cpp: false };
+    let source = "tests/c/environment.c";
+    let path = build(c, "c11", source, &["-frounding-math"], &link, folder.path());
+    for (level, _) in mean_core::levels() {
+        run(program(&path).env("MEAN_SIMD", level));
+    }
+}
+
 /// CI has a compiler in which the header's C23 branch is the one that counts.
 #[test]
 fn c23_is_tested_where_it_can_be() {
