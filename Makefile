@@ -3,20 +3,25 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Seconds of `make soak`, of which a slice is in every test run.
+SECONDS ?= 600
+SLICE ?= 60
+# Of `make bench`; a trial is BENCH="--rounds 3 --output $$(mktemp -d)".
+BENCH ?=
 # What `tox` runs; CI runs the label `ci`, in which no interpreter may be missing.
 TOX ?= run
 
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name '*.toml')
 BUILD_SOURCES := pyproject.toml setup.py cffi_build.py MANIFEST.in mean/include/mean.h $(RUST_SOURCES)
 
-.PHONY: demo test lint test-rust test-python test-matrix header dist clean tools
+.PHONY: demo test lint test-rust test-bench test-python test-matrix soak bench bench-kernels header dist clean tools
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
 	$(BIN)/python examples/quickstart.py
 
 # Cheapest first; the runner's summary line last.
-test: lint test-rust test-matrix test-python
+test: lint test-rust test-bench test-matrix test-python
 
 lint: $(VENV)/.installed
 	@cargo fmt --version >/dev/null && cargo clippy --version >/dev/null || { echo "missing: rustup component add rustfmt clippy" >&2; exit 1; }
@@ -30,6 +35,11 @@ lint: $(VENV)/.installed
 test-rust: tools
 	cargo test --workspace --locked
 	cargo test --release --locked -p mean-core
+	cargo run --release --locked -p mean-core --example soak -- $(SLICE)
+
+# A trial of the benchmarks: they are to run, and measure nothing.
+test-bench: $(VENV)/.installed $(VENV)/.bench
+	$(BIN)/python benchmarks/bench.py --rounds 1 --output build/bench
 
 # The editable install, and the distributions that the matrix has just installed.
 test-python: $(VENV)/.installed dist
@@ -37,6 +47,18 @@ test-python: $(VENV)/.installed dist
 
 test-matrix: $(VENV)/.installed dist
 	$(BIN)/tox $(TOX) --installpkg "$$(ls dist/*.whl)"
+
+# Random inputs at every SIMD level against the exact path.
+soak: tools
+	cargo run --release --locked -p mean-core --example soak -- $(SECONDS)
+
+# compute_mean beside its peers: writes docs/benchmarks.md and docs/throughput.png.
+bench: $(VENV)/.installed $(VENV)/.bench
+	$(BIN)/python benchmarks/bench.py $(BENCH)
+
+# The kernels alone, beside a plain read and a plain sum.
+bench-kernels: tools
+	cargo bench --locked -p mean-core --bench kernels
 
 header: tools
 	cargo run --locked -p mean-contract
@@ -57,6 +79,10 @@ $(VENV)/.tools: pyproject.toml | tools
 	"$(PYTHON)" -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --group dev
+	touch $@
+
+$(VENV)/.bench: $(VENV)/.tools
+	$(BIN)/python -m pip install --quiet --group bench
 	touch $@
 
 # Say plainly what is missing before anything fails for want of it.

@@ -37,7 +37,7 @@ impl Bounded {
         let quotient = Quotient::new(magnitude, self.unit, n, true);
         if self.bound <= u128::from(n) && quotient.exponent >= self.unit {
             let leading = 63 - quotient.bits.leading_zeros() as i32 + quotient.exponent;
-            let grid = (leading - E::FRACTION_BITS as i32).max(<E as Element>::UNIT);
+            let grid = (leading - E::FRACTION_BITS as i32).max(E::MIN_EXPONENT);
             let dropped = grid - quotient.exponent;
             // (At a power of two the grid below is half as wide: 4 bits leave room for that.)
             if (4..64).contains(&dropped) {
@@ -71,7 +71,7 @@ pub(crate) struct BoundedDigits<E: Element> {
 impl<E: Float> BoundedDigits<E> {
     /// The sum of nothing, exactly.
     pub fn new() -> Self {
-        Self { digits: ExactSum::new(), bound: 0, unit: <E as Element>::UNIT }
+        Self { digits: ExactSum::new(), bound: 0, unit: E::MIN_EXPONENT }
     }
 
     /// Adds a bounded sum.

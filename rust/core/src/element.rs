@@ -47,7 +47,7 @@ impl Element for f32 {
     type Mean = Self;
     type Digits = [i64; 11]; // 277 bits of magnitude + 63 + sign <= 352
     const ZERO: Self::Digits = [0; 11];
-    const UNIT: i32 = <Self as Format>::UNIT;
+    const UNIT: i32 = Self::MIN_EXPONENT;
 
     #[inline(always)]
     fn units(self) -> (i64, u32) {
@@ -85,7 +85,7 @@ impl Element for f64 {
     type Mean = Self;
     type Digits = [i64; 68]; // 2098 bits of magnitude + 63 + sign <= 2176
     const ZERO: Self::Digits = [0; 68];
-    const UNIT: i32 = <Self as Format>::UNIT;
+    const UNIT: i32 = Self::MIN_EXPONENT;
 
     #[inline(always)]
     fn units(self) -> (i64, u32) {

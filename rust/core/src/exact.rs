@@ -194,7 +194,7 @@ pub(crate) fn mean_of_few<E: Float>(data: &[E]) -> Option<E> {
     if sum == 0 {
         return Some(E::signed(false, 0));
     }
-    let unit = <E as Format>::UNIT + top as i32 - 5 - 64;
+    let unit = E::MIN_EXPONENT + top as i32 - 5 - 64;
     Some(round_quotient(sum < 0, sum.unsigned_abs(), false, unit, data.len() as u64))
 }
 

@@ -22,8 +22,8 @@ pub trait Format: Copy {
     const INFINITY: u64 = Self::SPECIAL << Self::FRACTION_BITS;
     /// The sign bit.
     const SIGN: u64 = 1 << (Self::BITS - 1);
-    /// Exponent of the smallest subnormal: every finite number is an integer times `2^UNIT`.
-    const UNIT: i32 = 2 - (Self::SPECIAL / 2) as i32 - Self::PRECISION as i32;
+    /// Exponent of the smallest subnormal: every finite number is an integer times `2^MIN_EXPONENT`.
+    const MIN_EXPONENT: i32 = 2 - (Self::SPECIAL / 2) as i32 - Self::PRECISION as i32;
 
     /// The positive quiet NaN with payload 0.
     fn nan() -> Self {
@@ -48,7 +48,7 @@ pub trait Format: Copy {
         self.to_bits() & !Self::SIGN
     }
 
-    /// A finite number as (m, shift): m * 2^(UNIT + shift), with |m| < 2^PRECISION.
+    /// A finite number as (m, shift): m * 2^(MIN_EXPONENT + shift), with |m| < 2^PRECISION.
     #[inline(always)]
     fn decode(self) -> (i64, u32) {
         let bits = self.magnitude_bits();
@@ -70,8 +70,8 @@ pub trait Format: Copy {
     #[inline(always)]
     fn round(negative: bool, quotient: u64, exponent: i32) -> Self {
         let leading = 63 - quotient.leading_zeros() as i32 + exponent;
-        // The result's grid: PRECISION bits from the leading one down, but none below 2^UNIT.
-        let grid = (leading - Self::FRACTION_BITS as i32).max(Self::UNIT);
+        // The result's grid: PRECISION bits from the leading one down, but none below 2^MIN_EXPONENT.
+        let grid = (leading - Self::FRACTION_BITS as i32).max(Self::MIN_EXPONENT);
         let dropped = (grid - exponent) as u32;
         debug_assert!(dropped >= 2);
         let kept = if dropped < 64 {
@@ -83,7 +83,7 @@ pub trait Format: Copy {
         };
         // Adding the significand to the exponent field encodes subnormal and normal numbers alike,
         // and lets a carry out of the significand move into the exponent, up to infinity.
-        let field = ((grid - Self::UNIT) as u64).min(Self::SPECIAL);
+        let field = ((grid - Self::MIN_EXPONENT) as u64).min(Self::SPECIAL);
         Self::signed(negative, ((field << Self::FRACTION_BITS) + kept).min(Self::INFINITY))
     }
 }

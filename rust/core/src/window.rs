@@ -265,9 +265,7 @@ impl Anchors {
 fn glance<E: Float>(data: &[E]) -> i32 {
     let step = data.len() / 8;
     let largest = (0..8).fold(0, |max, k| max.max(data[k * step].magnitude_bits()));
-    (largest >> E::FRACTION_BITS).max(1) as i32
-        + <E as crate::Format>::UNIT
-        + E::FRACTION_BITS as i32
+    (largest >> E::FRACTION_BITS).max(1) as i32 + E::MIN_EXPONENT + E::FRACTION_BITS as i32
 }
 
 /// The exponent e with |x| < 2^e for all of `data`, at least a group; `None` where one is infinite.

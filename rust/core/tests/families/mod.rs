@@ -1,0 +1,592 @@
+//! Families of data, each an attack on one argument in the proof of the kernels, and the comparison
+//! with the exact path that every SIMD level must pass on them.
+
+use mean_core::{exact_mean, mean, Element, Float, Level};
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::seq::{IndexedRandom, SliceRandom};
+use rand::{RngExt, SeedableRng};
+use std::fmt::Debug;
+use std::ops::{Add, Mul, Neg};
+
+/// One generator on every machine, so that a seed in a report means the same data everywhere.
+pub type Random = Xoshiro256PlusPlus;
+
+/// Elements that a step of the kernel takes: four vectors of 2, 4 or 8 float64 lanes.
+///
+/// This and the next three repeat the kernel's constants on purpose: they only aim at its seams,
+/// and a wrong value here could hide a seam but never accept a wrong result.
+pub const GROUPS: [usize; 3] = [8, 16, 32];
+/// Groups in a block.
+pub const GROUPS_PER_BLOCK: usize = 120;
+/// Blocks between two flushes of the integer lanes.
+pub const BLOCKS_PER_FLUSH: usize = 64;
+/// With this many elements left at a flush, float32 may go from one window to two.
+pub const WIDEN_REST: usize = 1 << 18;
+
+/// The element types of the kernels, with the arithmetic that the families are made with.
+pub trait Tested:
+    Float
+    + Element<Mean = Self>
+    + Add<Output = Self>
+    + Mul<Output = Self>
+    + Neg<Output = Self>
+    + Debug
+    + Send
+    + Sync
+    + 'static
+{
+    /// What a report calls it.
+    const NAME: &'static str;
+    /// Exponent of the largest power of two, and the exponent bias.
+    const MAX_EXPONENT: i32 = (Self::SPECIAL / 2) as i32;
+
+    /// The nearest number of this type.
+    fn nearest(x: f64) -> Self;
+}
+
+impl Tested for f32 {
+    const NAME: &'static str = "f32";
+
+    fn nearest(x: f64) -> Self {
+        x as Self
+    }
+}
+
+impl Tested for f64 {
+    const NAME: &'static str = "f64";
+
+    fn nearest(x: f64) -> Self {
+        x
+    }
+}
+
+/// Data of one kind.
+#[derive(Clone, Copy)]
+pub struct Family<F: 'static> {
+    /// What a report calls it.
+    pub name: &'static str,
+    fill: fn(&mut Random, &mut [F]),
+}
+
+impl<F: Tested> Family<F> {
+    /// Every family.
+    pub const ALL: &'static [Self] = &[
+        Self { name: "uniform", fill: uniform },
+        Self { name: "normal", fill: normal },
+        Self { name: "zero mean", fill: zero_mean },
+        Self { name: "log-uniform", fill: log_uniform },
+        Self { name: "growth", fill: growth },
+        Self { name: "cancellation to nothing", fill: cancellation },
+        Self { name: "exact ties", fill: ties },
+        Self { name: "ties and one subnormal", fill: ties_and_a_subnormal },
+        Self { name: "ties and one element", fill: ties_and_an_element },
+        Self { name: "built ties", fill: built_ties },
+        Self { name: "dropped halves", fill: dropped_halves },
+        Self { name: "constant", fill: constant },
+        Self { name: "integers", fill: integers },
+        Self { name: "pixels", fill: pixels },
+        Self { name: "subnormals", fill: subnormals },
+        Self { name: "smallest normals", fill: smallest_normals },
+        Self { name: "near overflow", fill: near_overflow },
+        Self { name: "near overflow, both signs", fill: near_overflow_both_signs },
+        Self { name: "specials among uniform", fill: specials_among_uniform },
+        Self { name: "specials near overflow", fill: specials_near_overflow },
+        Self { name: "zeros of both signs", fill: signed_zeros },
+        Self { name: "alternating runs", fill: alternating_runs },
+        Self { name: "any finite bits", fill: any_finite_bits },
+        Self { name: "outliers near the anchor", fill: outliers_near_the_anchor },
+        Self { name: "just below a power of two", fill: just_below_a_power_of_two },
+        Self { name: "one-sided remainders", fill: one_sided_remainders },
+        Self { name: "anchor negated", fill: anchor_negated },
+        Self { name: "anchor cancelled", fill: anchor_cancelled },
+        Self { name: "lane emptied", fill: lane_emptied },
+        Self { name: "lane emptied to zero", fill: lane_emptied_to_zero },
+        Self { name: "window clamps", fill: window_clamps },
+    ];
+}
+
+/// One input, reproducible from what is here.
+pub struct Input<F: 'static> {
+    /// The kind of data.
+    pub family: Family<F>,
+    /// How many elements.
+    pub n: usize,
+    /// How many elements lie before them in the allocation: their misalignment.
+    pub offset: usize,
+    /// Seed of the data.
+    pub seed: u64,
+}
+
+impl<F: Tested> Input<F> {
+    /// The elements; those before them are NaN, and none of the kernel's business.
+    pub fn with_data<R>(&self, use_data: impl FnOnce(&mut [F]) -> R) -> R {
+        let mut buffer = vec![F::nan(); self.offset + self.n];
+        let data = &mut buffer[self.offset..];
+        (self.family.fill)(&mut Random::seed_from_u64(self.seed), data);
+        use_data(data)
+    }
+
+    /// Whether every level gives the bits of the exact path; else what to reproduce the miss with.
+    pub fn check(&self, levels: &[(&'static str, Level)]) -> Result<(), String> {
+        self.with_data(|data| compare(levels, data)).map_err(|miss| format!("{self}: {miss}"))
+    }
+}
+
+impl<F: Tested> std::fmt::Display for Input<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        let Self { family, n, offset, seed } = self;
+        write!(f, "{} {:?}, n {n}, offset {offset}, seed {seed}", F::NAME, family.name)
+    }
+}
+
+/// Whether every level gives the bits of the exact path; else the first that does not.
+pub fn compare<F: Tested>(levels: &[(&'static str, Level)], data: &[F]) -> Result<(), String> {
+    let want = exact_mean(data);
+    for &(name, level) in levels {
+        let got = mean(level, data);
+        if got.map(F::to_bits) != want.map(F::to_bits) {
+            let [got_bits, want_bits] = [got, want].map(|x| x.map_or(0, F::to_bits));
+            return Err(format!(
+                "level {name} gives {got:?} ({got_bits:#x}), the exact mean is {want:?} ({want_bits:#x})"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// `2^exponent`, or the nearest power of two that the type has.
+fn power_of_two<F: Tested>(exponent: i32) -> F {
+    let exponent = exponent.clamp(F::MIN_EXPONENT, F::MAX_EXPONENT);
+    let biased = exponent + F::MAX_EXPONENT;
+    F::from_bits(if biased > 0 {
+        (biased as u64) << F::FRACTION_BITS
+    } else {
+        1 << (exponent - F::MIN_EXPONENT)
+    })
+}
+
+/// A random fraction at that exponent (below the least: a subnormal; above the largest: that).
+fn positive<F: Tested>(rng: &mut Random, exponent: i32) -> F {
+    let biased = (exponent + F::MAX_EXPONENT).clamp(0, 2 * F::MAX_EXPONENT) as u64;
+    F::from_bits(biased << F::FRACTION_BITS | rng.random::<u64>() >> (64 - F::FRACTION_BITS))
+}
+
+/// The same with a random sign.
+fn number<F: Tested>(rng: &mut Random, exponent: i32) -> F {
+    let x = positive(rng, exponent);
+    random_sign(rng, x)
+}
+
+fn random_sign<F: Tested>(rng: &mut Random, x: F) -> F {
+    if rng.random() {
+        x
+    } else {
+        -x
+    }
+}
+
+/// Any exponent of a normal number that may be doubled.
+fn any_exponent<F: Tested>(rng: &mut Random) -> i32 {
+    rng.random_range(1 - F::MAX_EXPONENT..F::MAX_EXPONENT)
+}
+
+fn standard_normal(rng: &mut Random) -> f64 {
+    // Box and Muller; 1 - u, since u may be 0.
+    let (u, v): (f64, f64) = (rng.random(), rng.random());
+    (-2.0 * (1.0 - u).ln()).sqrt() * (v * std::f64::consts::TAU).cos()
+}
+
+/// Uniform in [0, 2^exponent).
+fn uniform_below<F: Tested>(rng: &mut Random, data: &mut [F], exponent: i32) {
+    data.fill_with(|| F::nearest(rng.random()) * power_of_two(exponent));
+}
+
+/// Uniform in [2^(exponent - 1), 2^exponent), so that any few elements show the kernel `exponent`.
+fn upper_half<F: Tested>(rng: &mut Random, data: &mut [F], exponent: i32) {
+    data.fill_with(|| positive(rng, exponent - 1));
+}
+
+/// Ordinary data: the fast path and its first certificate.
+fn uniform<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    let exponent = rng.random_range(-30..30);
+    uniform_below(rng, data, exponent);
+}
+
+/// Ordinary data around a mean that is large or small against its spread.
+fn normal<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    let (mean, spread) = (10.0 * standard_normal(rng), rng.random::<f64>());
+    data.fill_with(|| F::nearest(mean + spread * standard_normal(rng)));
+}
+
+/// A sum small against its elements: the certificate fails, float32 goes from one window to two.
+fn zero_mean<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    data.fill_with(|| F::nearest(rng.random::<f64>() - 0.5));
+}
+
+/// Both signs over 600 binades (float32: 75): block after block fails and is anchored anew.
+fn log_uniform<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    let spread = 300 * F::MAX_EXPONENT / 1023;
+    data.fill_with(|| {
+        let exponent = rng.random_range(-spread..=spread);
+        number(rng, exponent)
+    });
+}
+
+/// A binade more every few elements: the anchor is always too low.
+fn growth<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    let run = rng.random_range(1..=40);
+    let first = rng.random_range(-F::MAX_EXPONENT..0);
+    for (i, x) in data.iter_mut().enumerate() {
+        *x = number(rng, first.saturating_add((i / run) as i32).min(F::MAX_EXPONENT - 1));
+    }
+}
+
+/// Every element and its negative, in any order (and one more where n is odd): the exact zero.
+fn cancellation<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    for pair in data.chunks_mut(2) {
+        let exponent = any_exponent::<F>(rng);
+        let x: F = number(rng, exponent);
+        pair.copy_from_slice(&[x, -x][..pair.len()]);
+    }
+    data.shuffle(rng);
+}
+
+/// A number and its successor by turns: where n is even, the mean is half way between.
+fn ties_at<F: Tested>(rng: &mut Random, data: &mut [F], exponent: i32) {
+    let x: F = number(rng, exponent);
+    let successor = F::from_bits(x.to_bits() + 1);
+    for pair in data.chunks_mut(2) {
+        pair.copy_from_slice(&[x, successor][..pair.len()]);
+    }
+}
+
+/// Exact ties: no bound but 0 can decide them.
+fn ties<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    let exponent = any_exponent::<F>(rng);
+    ties_at(rng, data, exponent);
+}
+
+/// Exact ties decided by one smallest subnormal, or by none.
+fn ties_and_a_subnormal<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    ties(rng, data);
+    if data.len() >= 3 {
+        // (x, x) becomes (2x, a subnormal): the sum changes by the subnormal alone.
+        let i = rng.random_range(0..data.len() - 2);
+        data[i] = data[i] + data[i];
+        data[i + 2] = F::signed(rng.random(), rng.random_range(0..2));
+    }
+}
+
+/// A tie for even n (1 and half a unit in its last place), decided by one element of any size.
+fn ties_and_an_element<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    let n = data.len();
+    data.fill(F::nearest(1.0));
+    if n >= 3 {
+        let i = rng.random_range(0..n);
+        data[i] = F::nearest(1.0 + n as f64 * 0.5_f64.powi(F::PRECISION as i32));
+        let exponent = -rng.random_range(0..F::MAX_EXPONENT);
+        data[(i + 1) % n] = number(rng, exponent);
+        data[(i + 2) % n] = F::nearest(2.0); // makes up for the 1 that the element replaced
+    }
+}
+
+/// A tie for any n, n 2^e + k n 2^(e - PRECISION), among zeros and elements that decide it: the
+/// smallest subnormals, or such as straddle the last grid of one window or of two.
+///
+/// Near the top of the range this is what the doubled bound of a scaled-down window is for; several
+/// elements around a grid are what the margin of the quick certificate is for.
+fn built_ties<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    let n = data.len();
+    data.fill(F::signed(false, 0));
+    if n < 3 {
+        return;
+    }
+    let log_n = n.ilog2() as i32 + 1;
+    let near_top = rng.random_ratio(1, 4);
+    let top = if near_top {
+        F::MAX_EXPONENT - log_n - rng.random_range(0..if F::BITS == 64 { 300 } else { 70 })
+    } else {
+        rng.random_range(-50..50)
+    };
+    // Where the grids of one and of two windows lie below a maximum of 2^(top + log_n).
+    let (first_grid, second_grid) = (top + log_n - 44, top + log_n - 89);
+    let (most, mixed) = *[(4, false), (12, false), (12, false), (40, true)].choose(rng).unwrap();
+    let mut kind = rng.random_range(0..3);
+    for _ in 0..rng.random_range(0..n.min(most)) {
+        if mixed {
+            kind = rng.random_range(0..3);
+        }
+        let exponent = match kind {
+            0 => F::MIN_EXPONENT,
+            1 => first_grid + rng.random_range(-6..2),
+            _ => second_grid + rng.random_range(-3..1),
+        };
+        let i = rng.random_range(0..n);
+        data[i] = if exponent <= F::MIN_EXPONENT {
+            F::signed(rng.random(), 1)
+        } else {
+            number(rng, exponent)
+        };
+    }
+    let i = rng.random_range(0..n);
+    let j = (i + rng.random_range(1..n)) % n;
+    let k = *[1.0, 3.0, -1.0, 5.0].choose(rng).unwrap();
+    data[i] = F::nearest(n as f64) * power_of_two(top);
+    data[j] = F::nearest(k * n as f64) * power_of_two(top - F::PRECISION as i32);
+    if rng.random() {
+        data.iter_mut().for_each(|x| *x = -*x);
+    }
+}
+
+/// Nearly every element drops exactly half a unit of the last grid, all to one side, and the true sum
+/// is one smallest subnormal beyond a tie: the bound has hardly a unit to spare.
+fn dropped_halves<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    let n = data.len();
+    let log_n = n.ilog2() as i32 + 1;
+    let top = rng.random_range(-20..F::MAX_EXPONENT - log_n);
+    let last_grid = top + log_n - if F::BITS == 64 { 89 } else { 44 };
+    let half: F = power_of_two(last_grid - 1);
+    data.fill(half);
+    if n >= 3 {
+        let i = rng.random_range(0..n);
+        data[i] = F::nearest(n as f64) * power_of_two(top);
+        data[(i + 1) % n] = F::nearest(n as f64) * power_of_two(top - F::PRECISION as i32)
+            + -F::nearest((n - 3) as f64) * half;
+        data[(i + 2) % n] = F::signed(false, 1);
+    }
+    if rng.random() {
+        data.iter_mut().for_each(|x| *x = -*x);
+    }
+}
+
+/// The mean is the element itself, whatever its last bits.
+fn constant<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    let exponent = any_exponent::<F>(rng);
+    data.fill(number(rng, exponent));
+}
+
+/// Nothing is ever dropped; ties are common.
+fn integers<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    data.fill_with(|| F::nearest(rng.random_range(-1000..=1000).into()));
+}
+
+/// The same without signs.
+fn pixels<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    data.fill_with(|| F::nearest(rng.random::<u8>().into()));
+}
+
+/// The bottom clamp of the windows, where the mean rounds to few bits or to none.
+fn subnormals<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    let bits = rng.random_range(1..=F::FRACTION_BITS + 1); // that many: the least normals, too
+    data.fill_with(|| F::signed(rng.random(), rng.random::<u64>() >> (64 - bits)));
+}
+
+/// Normal numbers whose mean, or whose remainders, may be subnormal.
+fn smallest_normals<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    let exponent = -F::MAX_EXPONENT - F::FRACTION_BITS as i32 / 2 + rng.random_range(0..60);
+    data.fill_with(|| number(rng, exponent));
+}
+
+/// A sum that no float can hold.
+fn near_overflow<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    data.fill_with(|| positive(rng, F::MAX_EXPONENT));
+}
+
+/// 1e308 with mixed signs: partial sums that no float can hold.
+fn near_overflow_both_signs<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    data.fill_with(|| {
+        let exponent = F::MAX_EXPONENT - rng.random_range(0..3);
+        number(rng, exponent)
+    });
+}
+
+/// One to three NaNs (either sign, any payload, signalling too) or infinities, anywhere.
+fn put_specials<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    for _ in 0..rng.random_range(1..=3) {
+        let i = rng.random_range(0..data.len());
+        let payload = 1 << rng.random_range(0..F::FRACTION_BITS);
+        data[i] = match rng.random_range(0..3) {
+            0 => F::signed(rng.random(), F::SPECIAL << F::FRACTION_BITS | payload),
+            _ => F::infinity(rng.random()),
+        };
+    }
+}
+
+/// NaN and infinities where all else is easy.
+fn specials_among_uniform<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    uniform(rng, data);
+    put_specials(rng, data);
+}
+
+/// NaN and infinities where a window overflows without them.
+fn specials_near_overflow<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    near_overflow(rng, data);
+    put_specials(rng, data);
+}
+
+/// An exact zero is +0.0, also for -0.0 alone; a dropped -0.0 has dropped nothing.
+fn signed_zeros<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    let negative = rng.random_range(0.0..=1.0);
+    data.fill_with(|| F::signed(rng.random_bool(negative), 0));
+}
+
+/// Runs of huge and of tiny elements by turns, within a block or over many.
+fn alternating_runs<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    let run = rng.random_range(1..=5000);
+    let exponents = [any_exponent::<F>(rng), any_exponent::<F>(rng)];
+    for (i, x) in data.iter_mut().enumerate() {
+        *x = number(rng, exponents[i / run % 2]);
+    }
+}
+
+/// The whole range at once.
+fn any_finite_bits<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    data.fill_with(|| {
+        let exponent = rng.random_range(-F::MAX_EXPONENT..=F::MAX_EXPONENT);
+        number(rng, exponent)
+    });
+}
+
+/// A few elements around the anchor's size, which the first look at the data may not have seen:
+/// some still pass, some must fail the block.
+fn outliers_near_the_anchor<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    let exponent = rng.random_range(-30..30);
+    uniform_below(rng, data, exponent);
+    for _ in 0..3 {
+        let i = rng.random_range(0..data.len());
+        let above = rng.random_range(-4..20);
+        data[i] = number(rng, exponent + above);
+    }
+}
+
+/// The largest number below a power of two: each rounds up to it on the grid, and a lane goes as
+/// far from its anchor as it can.
+fn just_below_a_power_of_two<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    let power: F = power_of_two(any_exponent::<F>(rng) + 1);
+    let below = F::from_bits(power.to_bits() - 1);
+    data.fill(random_sign(rng, below));
+}
+
+/// One element repeated below a larger first one, its bits 0111..1 from somewhere on: where that is
+/// the grid of the first window, every remainder is the largest and the second goes the furthest.
+fn one_sided_remainders<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    let exponent = rng.random_range(-30..30);
+    let ones = (1 << rng.random_range(0..F::FRACTION_BITS)) - 1;
+    let fraction = positive::<F>(rng, exponent).to_bits() & !(2 * ones + 1) | ones;
+    data.fill(random_sign(rng, F::from_bits(fraction)));
+    let above = rng.random_range(0..50);
+    data[0] = number(rng, exponent + above);
+}
+
+/// Elements such as -2.7 times the anchor's power of two: the lane keeps its exponent and loses its
+/// sign.
+fn anchor_negated<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    let exponent = rng.random_range(-30..30);
+    uniform_below(rng, data, exponent);
+    for _ in 0..=data.len() / 40 {
+        let i = rng.random_range(0..data.len());
+        let above = rng.random_range(1..=16);
+        let factor = *[-2.7, -1.5, -1.2, -3.0, -6.0, -0.75, 1.6, 2.7].choose(rng).unwrap();
+        data[i] = F::nearest(factor) * power_of_two(exponent + above);
+    }
+}
+
+/// Now and then an element that is the anchor's negative, and some steps later the anchor again.
+fn anchor_cancelled<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    let exponent = rng.random_range(-30..30);
+    uniform_below(rng, data, exponent);
+    let anchor = F::nearest(1.5) * power_of_two(exponent + rng.random_range(0..24));
+    let first = rng.random_range(0..97);
+    for i in (first..data.len()).step_by(97) {
+        data[i] = -anchor;
+        let later = i + *[1, 5, 8, 16, 32].choose(rng).unwrap();
+        if let Some(x) = data.get_mut(later) {
+            *x = anchor;
+        }
+    }
+}
+
+/// A lane of the first window taken from its anchor to zero or nearly, then filled again or left so.
+///
+/// A lane that goes through +0.0 has left its binade unseen by the short test; one that ends there
+/// must be caught by the test of the ends.
+fn lane_emptied<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    let exponent = rng.random_range(-10..10);
+    upper_half(rng, data, exponent);
+    let group = *GROUPS.choose(rng).unwrap();
+    for _ in 0..rng.random_range(1..=4) {
+        let i = rng.random_range(0..data.len());
+        let refill = i + group * rng.random_range(1..=2);
+        // The first group sets the anchor; a lane that is never refilled costs the whole block.
+        if i < group || refill >= data.len() && rng.random_ratio(1, 2) {
+            continue;
+        }
+        data[i % group..].iter_mut().step_by(group).for_each(|x| *x = F::signed(false, 0));
+        let anchor = F::nearest(1.5) * power_of_two(exponent + rng.random_range(6..=10));
+        let excess =
+            |rng: &mut Random, x: f64, below| 1.0 + x * 0.5_f64.powi(rng.random_range(0..below));
+        let (whole, part) = (rng.random_range(0..2).into(), rng.random());
+        data[i] = -anchor * F::nearest(excess(rng, whole, 60));
+        if let Some(x) = data.get_mut(refill) {
+            *x = anchor * F::nearest(excess(rng, part, 30));
+        }
+    }
+}
+
+/// A lane taken from its anchor to exactly +0.0, given an element so tiny that only the short test
+/// could take it for the anchor, and filled again: that element would be lost. All else cancels but
+/// for one element, not so much larger that the loss cannot be seen, and large enough to be proved.
+fn lane_emptied_to_zero<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    let exponent = rng.random_range(-F::MAX_EXPONENT / 2..F::MAX_EXPONENT / 2);
+    data.fill(F::signed(false, 0));
+    for pair in data.chunks_exact_mut(2) {
+        let x: F = positive(rng, exponent - 1);
+        pair.copy_from_slice(&[x, -x]);
+    }
+    let group = *GROUPS.choose(rng).unwrap();
+    // Two neighbouring lanes, so that whole pairs go.
+    let lane = 2 * rng.random_range(0..group / 2);
+    for lane in data.chunks_mut(group).filter_map(|group| group.get_mut(lane..)) {
+        lane.iter_mut().take(2).for_each(|x| *x = F::signed(false, 0));
+    }
+    let i = lane + group * rng.random_range(1..=3);
+    if i + 2 * group < data.len() {
+        let anchor_exponent = exponent + 8;
+        let anchor = F::nearest(1.5) * power_of_two(anchor_exponent);
+        let below = 64 * if rng.random() { 1 } else { rng.random_range(0..16) };
+        let tiny = (anchor_exponent - below).max(1 - F::MAX_EXPONENT);
+        data[i] = -anchor;
+        data[i + group] = positive(rng, tiny);
+        data[i + 2 * group] = anchor;
+        if rng.random() {
+            // In the next lane, which is empty too.
+            let above = rng.random_range(0..F::PRECISION as i32);
+            data[i + 1] = number(rng, tiny + above);
+        }
+    }
+}
+
+/// Where the plan of a window changes: the last exponents with room for an anchor, those at which
+/// the power that scales the elements jumps, and the bottom of the range.
+fn window_clamps<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    let top = F::MAX_EXPONENT;
+    let exponent = match rng.random_range(0..4) {
+        0 => top - rng.random_range(0..20),
+        // Biased by 1023 and 8 binades below the anchor: multiples of 64, so those of 256 too.
+        1 => 64 * rng.random_range(1..32) - 1023 - 8 + rng.random_range(-4..=4),
+        2 => F::MIN_EXPONENT + rng.random_range(0..120),
+        _ => rng.random_range(-100..100),
+    };
+    let exponent = exponent.clamp(-top - 60, top);
+    let width = rng.random_range(1..=30);
+    let signs = rng.random();
+    data.fill_with(|| {
+        let exponent = exponent - rng.random_range(0..width);
+        let x = positive(rng, exponent);
+        if signs {
+            random_sign(rng, x)
+        } else {
+            x
+        }
+    });
+}

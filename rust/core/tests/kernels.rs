@@ -1,0 +1,243 @@
+//! Every SIMD level against the exact path, bit for bit: the same data, the same mean.
+//!
+//! What is tried here is fixed; `examples/soak.rs` tries random inputs for as long as one likes.
+
+mod families;
+
+use families::{
+    compare, Family, Input, Tested, BLOCKS_PER_FLUSH, GROUPS, GROUPS_PER_BLOCK, WIDEN_REST,
+};
+use mean_core::{exact_mean, levels, mean};
+use rand::seq::SliceRandom;
+use rand::SeedableRng;
+
+/// Release mode is for breadth; the debug run, some 50 times slower, is for its overflow checks.
+const fn breadth(debug: usize, release: usize) -> usize {
+    if cfg!(debug_assertions) {
+        debug
+    } else {
+        release
+    }
+}
+
+/// Checks every family at every one of `sizes`, each time with other data, `offset` elements into
+/// the allocation.
+fn check_families<F: Tested>(sizes: impl IntoIterator<Item = usize>, offset: usize, round: usize) {
+    let levels = levels();
+    for n in sizes {
+        for (i, &family) in Family::<F>::ALL.iter().enumerate() {
+            // The data must not depend on the order in which the tests ask for it.
+            let seed = (round as u64) << 48 | (n as u64) << 16 | (i as u64) << 8 | offset as u64;
+            Input { family, n, offset, seed }
+                .check(&levels)
+                .unwrap_or_else(|miss| panic!("{miss}"));
+        }
+    }
+}
+
+/// `reach` sizes to either side of `seam`.
+fn around(seam: usize, reach: usize) -> impl Iterator<Item = usize> {
+    seam - reach..=seam + reach
+}
+
+/// Writes a test for each element type.
+macro_rules! for_each_type {
+    ($($test:ident),* $(,)?) => {
+        for_each_type!(@ f32, $($test),*);
+        for_each_type!(@ f64, $($test),*);
+    };
+    (@ $float:ident, $($test:ident),*) => {
+        mod $float {
+            $(#[test]
+            fn $test() {
+                super::$test::<$float>();
+            })*
+        }
+    };
+}
+
+for_each_type! {
+    nothing_has_no_mean,
+    every_small_size,
+    every_offset,
+    block_boundaries,
+    flush_boundaries,
+    late_widening,
+    several_flushes,
+    special_values_at_every_position,
+    any_order,
+}
+
+fn nothing_has_no_mean<F: Tested>() {
+    for (name, level) in levels() {
+        assert!(mean::<F>(level, &[]).is_none(), "{name}");
+    }
+}
+
+/// No vector at all, a tail of every length, up to nine groups of the widest lanes.
+fn every_small_size<F: Tested>() {
+    for round in 0..breadth(1, 40) {
+        check_families::<F>(1..=300, round % 9, round);
+    }
+}
+
+fn every_offset<F: Tested>() {
+    for offset in 0..=8 {
+        for round in 0..breadth(1, 4) {
+            check_families::<F>(breadth(31, 1)..=68, offset, round);
+            check_families::<F>([100, 257, 1029, 4000], offset, round);
+        }
+    }
+}
+
+fn block_boundaries<F: Tested>() {
+    for group in GROUPS {
+        for blocks in 1..=breadth(1, 3) {
+            let end = blocks * GROUPS_PER_BLOCK * group;
+            check_families::<F>(around(end, breadth(1, 10)), blocks, blocks);
+            // A last group more still belongs to the last block; with two, another block begins.
+            check_families::<F>(around(end + group, breadth(1, 3)), blocks, blocks);
+            check_families::<F>(around(end + 2 * group, breadth(1, 3)), blocks, blocks);
+        }
+    }
+}
+
+fn flush_boundaries<F: Tested>() {
+    for group in &GROUPS[..breadth(1, 3)] {
+        let end = BLOCKS_PER_FLUSH * GROUPS_PER_BLOCK * group;
+        check_families::<F>(around(end, breadth(0, 2)), 1, 0);
+        check_families::<F>([end + group, end + 2 * group + 1], 2, 0);
+    }
+}
+
+/// The first flush after which float32 may widen, and the last after which it may not.
+fn late_widening<F: Tested>() {
+    for group in &GROUPS[..breadth(0, 3)] {
+        let end = BLOCKS_PER_FLUSH * GROUPS_PER_BLOCK * group;
+        check_families::<F>(around(end + WIDEN_REST, 1), 3, 0);
+    }
+}
+
+/// Lanes of 64 bits that were never flushed would overflow beyond 2^19 elements.
+fn several_flushes<F: Tested>() {
+    check_families::<F>([700_001].into_iter().take(breadth(0, 1)), 4, 0);
+}
+
+/// NaN, each infinity, and both infinities together, at every position of a block and its tail.
+fn special_values_at_every_position<F: Tested>() {
+    let levels = levels();
+    let nan_bits = F::nan().to_bits();
+    let negative_signalling = F::signed(true, F::SPECIAL << F::FRACTION_BITS | 1);
+    let specials = [
+        (F::nan(), nan_bits),
+        (negative_signalling, nan_bits),
+        (F::infinity(false), F::infinity(false).to_bits()),
+        (F::infinity(true), F::infinity(true).to_bits()),
+    ];
+    let large = GROUPS.map(|group| GROUPS_PER_BLOCK * group + group - 1);
+    for (n, step) in (1..=70).map(|n| (n, 1)).chain(large.map(|n| (n, breadth(97, 1)))) {
+        let mut data = vec![F::nearest(1.0); n];
+        for i in (0..n).step_by(step) {
+            for (special, want) in specials {
+                data[i] = special;
+                compare(&levels, &data).unwrap_or_else(|miss| panic!("n {n}, at {i}: {miss}"));
+                assert_eq!(exact_mean(&data).map(F::to_bits), Some(want), "n {n}, at {i}");
+            }
+            if i > 0 {
+                // data[i] is -inf still.
+                data[i / 2] = F::infinity(false);
+                compare(&levels, &data).unwrap_or_else(|miss| panic!("n {n}, at {i}: {miss}"));
+                data[i / 2] = F::nearest(1.0);
+            }
+            data[i] = F::nearest(1.0);
+        }
+    }
+}
+
+/// The bits depend on the elements, not on their order.
+fn any_order<F: Tested>() {
+    let levels = levels();
+    let mut rng = families::Random::seed_from_u64(0);
+    for n in [3, 20, 100, 1000, breadth(1500, 9000)] {
+        for &family in Family::<F>::ALL {
+            let input = Input { family, n, offset: 0, seed: n as u64 };
+            input.with_data(|data| {
+                let want = exact_mean(data).map(F::to_bits);
+                for shuffle in 0..breadth(2, 10) {
+                    data.shuffle(&mut rng);
+                    for &(name, level) in &levels {
+                        let got = mean(level, data).map(F::to_bits);
+                        assert_eq!(got, want, "{input}, shuffle {shuffle}, level {name}");
+                    }
+                }
+            });
+        }
+    }
+}
+
+/// The caller's floating-point environment: another library may have left any in this thread.
+#[cfg(target_arch = "x86_64")]
+mod environment {
+    use super::*;
+    use mean_core::Level;
+    use std::arch::asm;
+
+    const DENORMALS_ARE_ZERO: u32 = 1 << 6;
+    const FLUSH_TO_ZERO: u32 = 1 << 15;
+    /// Toward -inf, toward +inf, toward zero; to nearest is 0.
+    const ROUNDING_MODES: [u32; 4] = [0, 1 << 13, 2 << 13, 3 << 13];
+    /// The exceptions that have occurred: for each operation to change.
+    const STICKY_FLAGS: u32 = 0x3f;
+
+    fn control_and_status() -> u32 {
+        let mut mxcsr = 0_u32;
+        // SAFETY: stores 32 bits where `mxcsr` is.
+        unsafe { asm!("stmxcsr [{}]", in(reg) &mut mxcsr, options(nostack)) };
+        mxcsr
+    }
+
+    fn set_control_and_status(mxcsr: u32) {
+        // SAFETY: `mxcsr` sets no reserved bit and unmasks no exception: it was read above, or that
+        // with other rounding and flushing, under which only the code under test runs.
+        unsafe { asm!("ldmxcsr [{}]", in(reg) &mxcsr, options(nostack)) };
+    }
+
+    /// The mean's bits under `environment`, and the environment that it leaves.
+    #[inline(never)]
+    fn mean_under<F: Tested>(environment: u32, level: Level, data: &[F]) -> (Option<u64>, u32) {
+        let usual = control_and_status();
+        set_control_and_status(environment);
+        let result = mean(level, data);
+        let left = control_and_status();
+        set_control_and_status(usual);
+        (result.map(F::to_bits), left)
+    }
+
+    fn any_environment<F: Tested>() {
+        let usual = control_and_status();
+        let environments: Vec<u32> = [0, DENORMALS_ARE_ZERO, FLUSH_TO_ZERO]
+            .into_iter()
+            .chain([DENORMALS_ARE_ZERO | FLUSH_TO_ZERO])
+            .flat_map(|flushing| ROUNDING_MODES.map(|rounding| usual | flushing | rounding))
+            .collect();
+        let levels = levels();
+        let sizes = (1..=300).step_by(breadth(59, 1)).chain([1000, breadth(1001, 5000)]);
+        for n in sizes {
+            for &family in Family::<F>::ALL {
+                let input = Input { family, n, offset: n % 9, seed: n as u64 };
+                input.with_data(|data| {
+                    let want = exact_mean(data).map(F::to_bits);
+                    for &environment in &environments {
+                        for &(name, level) in &levels {
+                            let (got, left) = mean_under(environment, level, data);
+                            assert_eq!(got, want, "{input}, level {name}, MXCSR {environment:#x}");
+                            assert_eq!(left & !STICKY_FLAGS, environment & !STICKY_FLAGS);
+                        }
+                    }
+                });
+            }
+        }
+    }
+
+    for_each_type!(any_environment);
+}
