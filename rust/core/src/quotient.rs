@@ -83,6 +83,7 @@ pub(crate) fn round_quotient<F: Format>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dashu_int::UBig;
     use proptest::prelude::*;
 
     proptest! {
@@ -99,11 +100,11 @@ mod tests {
             // bits * 2^exponent * n <= magnitude < (bits + 1) * 2^exponent * n, in units small
             // enough for integers, which the test takes from a library.
             let [up, down] = [quotient.exponent.max(0), (-quotient.exponent).max(0)];
-            let scaled = |bits: u64| dashu_int::UBig::from(bits) * n << up as usize;
-            let magnitude = dashu_int::UBig::from(magnitude) << down as usize;
+            let scaled = |bits: u64| (UBig::from(bits) * n) << up as usize;
+            let magnitude = UBig::from(magnitude) << down as usize;
             prop_assert!(scaled(quotient.bits) <= magnitude);
             prop_assert_eq!(quotient.inexact, scaled(quotient.bits) != magnitude);
-            prop_assert!(dashu_int::UBig::from(quotient.bits) + 1_u8 > magnitude.clone() / n >> up as usize);
+            prop_assert!(scaled(quotient.bits) + (UBig::from(n) << up as usize) > magnitude);
         }
     }
 }

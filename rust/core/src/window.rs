@@ -361,13 +361,13 @@ impl<S: Simd> Lanes<S> {
         a1: S::u64s,
     ) {
         let add = |x: S::f64s, t: S::f64s| if FMA { x.mul_add(scale, t) } else { x + t };
-        for i in 0..4 {
+        for (i, x) in x.into_iter().enumerate() {
             let t1 = self.t1[i];
-            let t = add(x[i], t1);
+            let t = add(x, t1);
             self.seen |= if FMA && !FLAG { bits::<S>(t) } else { bits::<S>(t) ^ a1 };
             self.t1[i] = t;
             if TWO {
-                let r = add(x[i], t1 - t);
+                let r = add(x, t1 - t);
                 let t2 = self.t2[i];
                 let u = t2 + r;
                 self.t2[i] = u;
