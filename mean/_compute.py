@@ -23,26 +23,20 @@ class _Kernel(NamedTuple):
     size: int
 
 
-class _ShortCut(NamedTuple):
-    """The library's function by value for one native dtype: no result to allocate."""
+def _short_cuts() -> dict[np.dtype[Any], tuple[Any, Any, Any, float, float]]:
+    """Return what a native dtype's short cut needs, by the library's own names.
 
-    call: Any
-    elements: Any
-    scalar: Any
-    # A smaller result takes the long way: a subnormal float32 on its way through a Python float
-    # would obey this thread's flush-to-zero flags.
-    smallest: float
-
-
-def _short_cuts() -> dict[np.dtype[Any], _ShortCut]:
-    """Return the short cut of each dtype that has one, by the library's own names."""
+    The function by value, for which there is no result to allocate; the C type of its elements; the
+    NumPy scalar; and the bounds between which its result is left to the long way: a subnormal
+    float32 on its way through a Python float would obey this thread's flush-to-zero flags.
+    """
     short_cuts = {}
     for (kind, size), kernel in _KERNELS.items():
         name, dtype = f"mean_{kind}{8 * size}_or_nan", np.dtype(f"{kind}{size}")
         if name in dir(lib):
             smallest = 0.0 if dtype == np.float64 else float(np.finfo(dtype).tiny)
             call = getattr(lib, name)
-            short_cuts[dtype] = _ShortCut(call, kernel.elements, dtype.type, smallest)
+            short_cuts[dtype] = (call, kernel.elements, dtype.type, smallest, -smallest)
     return short_cuts
 
 
@@ -119,15 +113,16 @@ def compute_mean(a: ArrayLike) -> np.floating[Any]:
     if type(a) is _ndarray:
         short_cut = _short_cut(a.dtype)
         if short_cut is not None:
-            call, element_type, scalar, smallest = short_cut
+            call, element_type, scalar, least, most_negative = short_cut
             try:
                 elements = _from_buffer(element_type, a)
             except ValueError:  # not C-contiguous
                 pass
             else:
                 mean = call(elements, len(elements))
-                if mean >= smallest or mean <= -smallest:  # neither NaN nor an error
-                    return cast("np.floating[Any]", scalar(mean))
+                if mean >= least or mean <= most_negative:  # so neither NaN nor an error
+                    result: np.floating[Any] = scalar(mean)
+                    return result
     return _mean_of_any(a)
 
 

@@ -68,9 +68,9 @@ use crate::element::Float;
 use fearless_simd::{prelude::*, Level, Simd};
 
 /// A lane takes fewer than 2^L steps in a block.
-const L: i32 = 7;
-/// Groups of four vectors in a block; a tail adds one.
-const ROUNDS: usize = 120;
+const L: i32 = 8;
+/// Groups of four vectors in a block; a tail adds one. So many that what ends a block costs little.
+const ROUNDS: usize = 248;
 const _: () = assert!(ROUNDS + 1 < 1 << L);
 /// Blocks between two flushes of the i64 lanes.
 const BLOCKS: usize = 64;
@@ -78,6 +78,8 @@ const BLOCKS: usize = 64;
 const TOTAL: u64 = 1 << 36;
 /// Up to so many elements, eight of them tell the first anchors; beyond, the first group.
 const GLANCE: usize = 1024;
+/// From so many elements on, loads are aligned to vectors.
+const WORTH_ALIGNING: usize = 1 << 12;
 /// With fewer elements left it is not worth while to widen to two windows.
 const WORTH_WIDENING: usize = 1 << 18;
 
@@ -140,24 +142,30 @@ fn sum_blocks<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: b
         Bounded { sum: 0, bound: 0, unit }
     };
     let (mut total, mut in_total, mut at) = (nothing(&anchors), 0, 0);
+    let vector_bytes = 8 * S::f64s::LEN;
+    let head = match data.as_ptr().addr() % vector_bytes {
+        past if past > 0 && data.len() >= WORTH_ALIGNING => (vector_bytes - past) / size_of::<E>(),
+        _ => 0,
+    };
     let zero = S::u64s::splat(simd, 0);
     loop {
         let (mut lanes1, mut lanes2, mut inexact, from) = (zero, zero, 0, at);
         let mut failed = false;
         for _ in 0..BLOCKS {
             let rest = &data[at..];
-            // A full block, but for the last two: whole groups, and then or with them the tail,
-            // which is the last group of the array without the lanes that were seen before.
             let groups = (rest.len() / group).min(ROUNDS);
             let after = rest.len() - groups * group;
-            let (len, tail) = match after {
-                1.. if after < group => {
-                    (rest.len(), Some((&data[data.len() - group..], group - after)))
-                }
-                _ => (groups * group, None),
+            let (body, part, len) = if at < head {
+                // The elements before the first aligned vector: the first group in part.
+                (&rest[..0], Some((&data[..group], 2 * MOST - head)), head)
+            } else if (1..group).contains(&after) {
+                // The last block, with its tail: the last group without the lanes seen before.
+                let last = &data[data.len() - group..];
+                (&rest[..groups * group], Some((last, MOST - (group - after))), rest.len())
+            } else {
+                (&rest[..groups * group], None, groups * group)
             };
-            let body = &rest[..groups * group];
-            let Some(sums) = block::<S, E, FLAG, TWO, FMA>(simd, &anchors, body, tail) else {
+            let Some(sums) = block::<S, E, FLAG, TWO, FMA>(simd, &anchors, body, part) else {
                 failed = true;
                 break;
             };
@@ -264,7 +272,9 @@ impl Anchors {
 #[inline(always)]
 fn glance<E: Float>(data: &[E]) -> i32 {
     let step = data.len() / 8;
-    let largest = (0..8).fold(0, |max, k| max.max(data[k * step].magnitude_bits()));
+    let at = |k: usize| data[k * step].magnitude_bits();
+    let [low, high] = [0, 4].map(|k| at(k).max(at(k + 1)).max(at(k + 2).max(at(k + 3))));
+    let largest = low.max(high);
     (largest >> E::FRACTION_BITS).max(1) as i32 + E::MIN_EXPONENT + E::FRACTION_BITS as i32
 }
 
@@ -289,14 +299,14 @@ struct BlockSums<S: Simd> {
     dropped: bool,
 }
 
-/// The sums of one block: whole groups, and a tail of which `seen` lanes were seen before. `None`
-/// where a lane left its binade.
+/// The sums of one block: whole groups, and a group in part with its place in `KEEP`. `None` where a
+/// lane left its binade.
 #[inline(always)]
 fn block<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
     simd: S,
     anchors: &Anchors,
     groups: &[E],
-    tail: Option<(&[E], usize)>,
+    part: Option<(&[E], usize)>,
 ) -> Option<BlockSums<S>> {
     let len = S::f64s::LEN;
     let [a1, a2, scale] = [anchors.a1, anchors.a2, anchors.scale];
@@ -308,8 +318,8 @@ fn block<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
     for four in groups.chunks_exact(4 * len) {
         lanes.step::<FLAG, TWO, FMA>(E::load(simd, four), scale, a1_bits);
     }
-    if let Some((four, seen)) = tail {
-        let keep = &KEEP[MOST - seen..][..4 * len];
+    if let Some((four, place)) = part {
+        let keep = &KEEP[place..][..4 * len];
         let [a, b, c, d] = E::load(simd, four);
         let [i, j, k] = [len, 2 * len, 3 * len];
         let kept = [
@@ -399,9 +409,10 @@ fn across<S: Simd>(v: S::u64s) -> i64 {
 /// The most lanes in a group: 4 vectors of 512 bits.
 const MOST: usize = 32;
 
-/// A window into it keeps the lanes of a tail that were not seen before.
-static KEEP: [u64; 2 * MOST] = {
-    let mut keep = [0; 2 * MOST];
+/// From `MOST - k` on it drops the first k lanes of a group and keeps the rest; from `2 * MOST - k` on
+/// it keeps the first k.
+static KEEP: [u64; 3 * MOST] = {
+    let mut keep = [0; 3 * MOST];
     let mut lane = MOST;
     while lane < 2 * MOST {
         keep[lane] = !0;

@@ -17,7 +17,7 @@ pub type Random = Xoshiro256PlusPlus;
 /// and a wrong value here could hide a seam but never accept a wrong result.
 pub const GROUPS: [usize; 3] = [8, 16, 32];
 /// Groups in a block.
-pub const GROUPS_PER_BLOCK: usize = 120;
+pub const GROUPS_PER_BLOCK: usize = 248;
 /// Blocks between two flushes of the integer lanes.
 pub const BLOCKS_PER_FLUSH: usize = 64;
 /// With this many elements left at a flush, float32 may go from one window to two.
