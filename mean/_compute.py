@@ -57,7 +57,7 @@ def _kernels() -> dict[tuple[str, int], _Kernel]:
 
 _KERNELS = _kernels()
 _SHORT_CUTS = _short_cuts()
-_short_cut, _from_buffer, _ndarray = _SHORT_CUTS.get, ffi.from_buffer, np.ndarray
+_from_buffer, _ndarray = ffi.from_buffer, np.ndarray
 
 
 @overload
@@ -111,18 +111,15 @@ def compute_mean(a: ArrayLike) -> np.floating[Any]:
     dtype('float32')
     """
     if type(a) is _ndarray:
-        short_cut = _short_cut(a.dtype)
-        if short_cut is not None:
-            call, element_type, scalar, least, most_negative = short_cut
-            try:
-                elements = _from_buffer(element_type, a)
-            except ValueError:  # not C-contiguous
-                pass
-            else:
-                mean = call(elements, len(elements))
-                if mean >= least or mean <= most_negative:  # so neither NaN nor an error
-                    result: np.floating[Any] = scalar(mean)
-                    return result
+        try:
+            call, element_type, scalar, least, most_negative = _SHORT_CUTS[a.dtype]
+            elements = _from_buffer(element_type, a)
+            mean = call(elements, len(elements))
+            if mean >= least or mean <= most_negative:  # so neither NaN nor an error
+                result: np.floating[Any] = scalar(mean)
+                return result
+        except (KeyError, ValueError):  # no short cut for this dtype, or not C-contiguous
+            pass
     return _mean_of_any(a)
 
 
