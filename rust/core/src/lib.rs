@@ -66,12 +66,13 @@ fn mean_at<S: Simd, E: Float>(simd: S, data: &[E]) -> Option<E> {
     } else {
         None
     };
-    proved.or_else(|| {
-        simd.vectorize(
+    match proved {
+        Some(mean) => Some(mean),
+        None => simd.vectorize(
             #[inline(always)]
             || exact_mean(data),
-        )
-    })
+        ),
+    }
 }
 
 /// The mean, if the windows prove it: at first without the exactness flag, even where ties are
@@ -128,7 +129,10 @@ fn attempt<S: Simd, E: Float, const FLAG: bool, const TWO: bool>(
         None => sum.mean(n),
         Some(digits) => digits.mean_with(&sum, n),
     };
-    proved.map_or(Attempt::Open, Attempt::Proved)
+    match proved {
+        Some(mean) => Attempt::Proved(mean),
+        None => Attempt::Open,
+    }
 }
 
 #[cfg(test)]

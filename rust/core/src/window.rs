@@ -182,8 +182,8 @@ fn sum_blocks<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: b
         // u1 = 2^(52 - L) u2
         total.sum +=
             if TWO { (units1 << (52 - L)) + i128::from(across::<S>(lanes2)) } else { units1 };
-        let half_units = u128::from(inexact) << u32::from(anchors.lossy);
-        total.bound += half_units.div_ceil(2);
+        let half_units = if anchors.lossy { 2 * inexact } else { inexact };
+        total.bound += u128::from(half_units.div_ceil(2));
         if at == data.len() {
             return Sum::All(total);
         }
@@ -273,8 +273,8 @@ impl Anchors {
 fn glance<E: Float>(data: &[E]) -> i32 {
     let step = data.len() / 8;
     let at = |k: usize| data[k * step].magnitude_bits();
-    let [low, high] = [0, 4].map(|k| at(k).max(at(k + 1)).max(at(k + 2).max(at(k + 3))));
-    let largest = low.max(high);
+    let low = at(0).max(at(1)).max(at(2).max(at(3)));
+    let largest = low.max(at(4).max(at(5)).max(at(6).max(at(7))));
     (largest >> E::FRACTION_BITS).max(1) as i32 + E::MIN_EXPONENT + E::FRACTION_BITS as i32
 }
 
