@@ -1,4 +1,4 @@
-//! The SIMD levels, and which one suits how many elements.
+//! The SIMD levels of this CPU.
 
 use fearless_simd::{Level, Simd};
 
@@ -23,18 +23,4 @@ pub fn levels() -> Vec<(&'static str, Level)> {
         ("neon", best.as_neon().map(|simd| simd.level())),
     ];
     found.into_iter().filter_map(|(name, level)| Some((name, level?))).collect()
-}
-
-/// `level`, or a lower one of the same CPU that is as quick for so few elements: setting up vectors
-/// of 512 bits pays from four groups of them on.
-#[inline(always)]
-pub(crate) fn for_length(level: Level, len: usize) -> Level {
-    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-    if let (true, Level::Avx512(_)) = ((28..128).contains(&len), level) {
-        if let Some(avx2) = level.as_avx2() {
-            return avx2.level();
-        }
-    }
-    let _ = len;
-    level
 }

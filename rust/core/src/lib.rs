@@ -52,7 +52,7 @@ pub fn mean<E: Float>(level: Level, data: &[E]) -> Option<E> {
         return None;
     }
     // The integers, too, profit from a level's instructions.
-    dispatch!(level::for_length(level, data.len()), simd => mean_at(simd, data))
+    dispatch!(level, simd => mean_at(simd, data))
 }
 
 /// The cheapest way that proves the mean. `data` is not empty.

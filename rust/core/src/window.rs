@@ -50,7 +50,7 @@
 //! passes. In units of the elements, u1 = 2^(e+L-51) and u2 = 2^(e+2L-103).
 //!
 //! - FMA: the biased E is the least of 256, 512 .. 1792 with k >= 0. 256 keeps T2's grid normal. Above
-//!   e = 761 k is negative, down to -263: then a tiny X may be rounded by at most 2^-1075. Such
+//!   e = 768 - L k is negative, down to -256 - L: then a tiny X may be rounded by at most 2^-1075. Such
 //!   anchors are `lossy`: the flag is not believed, and the bound is doubled. So there is no top
 //!   clamp: 1e308 has a window.
 //! - No FMA: E = e + 1 + L, at most 1022 (in 1023 a block could reach inf), else there are no anchors
@@ -59,9 +59,9 @@
 //! # Headroom
 //!
 //! A lane's T1 - A1 and T2 - A2 lie within 2^51 units; an i64 lane adds 4 of them a block for at most
-//! 64 blocks, 2^59, and at most 8 lanes make 2^62. In the i128 total a block of ROUNDS * 4 * lanes
-//! elements is at most 4 * lanes * 2^51 * 2^(52-L) units of u2, or 2^89.1 an element: before 2^36
-//! elements and a flush, 2^125.2, it moves to digits.
+//! BLOCKS = 64 blocks, 2^59, and at most 8 lanes make 2^62. In the i128 total u1 is 2^(52-L) u2, so a block
+//! of ROUNDS * 4 * lanes elements is at most 4 * lanes * 2^51 * 2^(52-L) units of u2, or less than 2^88 an
+//! element: before 2^36 elements and a flush, 2^125, it moves to digits.
 
 use crate::certificate::{Bounded, BoundedDigits};
 use crate::element::Float;
