@@ -9,14 +9,14 @@ use crate::element::{Element, Float};
 use crate::format::Format;
 use crate::quotient::round_quotient;
 
-/// Bits in a digit. A digit lives in an i64, whose other 31 bits and sign save the carries.
+/// Bits in a digit. A digit lives in an i64, whose other bits save the carries.
 const DIGIT_BITS: u32 = 32;
 const DIGIT_MASK: u64 = (1 << DIGIT_BITS) - 1;
 
-/// Additions between two carry propagations. One addition changes a limb by less than 2^32 and a
-/// canonical limb is below 2^32, so |limb| < 2^32 + 2^30 * 2^32 < 2^63.
-const ADDITIONS_PER_CARRY: usize = 1 << 30;
-const _: () = assert!(DIGIT_MASK as i128 * (ADDITIONS_PER_CARRY as i128 + 1) <= i64::MAX as i128);
+/// Additions between two carry propagations. One addition changes a limb by less than 2^53, and a
+/// canonical limb is below 2^32.
+const ADDITIONS_PER_CARRY: usize = 1 << 9;
+const _: () = assert!((ADDITIONS_PER_CARRY + 1) << 53 <= i64::MAX as usize);
 
 /// The correctly rounded mean of `data` by integers alone, or `None` where it is empty.
 ///
@@ -71,7 +71,7 @@ impl<E: Element> ExactSum<E> {
         // Neighbours often meet in the same limbs, and the second would wait until the first one's
         // store is forwarded: so every other one goes to limbs of its own.
         let mut other = E::ZERO;
-        for chunk in data.chunks(ADDITIONS_PER_CARRY) {
+        for chunk in data.chunks(2 * ADDITIONS_PER_CARRY - 1) {
             let mut pairs = chunk.chunks_exact(2);
             for pair in &mut pairs {
                 add(self.digits.as_mut(), pair[0]);
@@ -140,16 +140,12 @@ impl<E: Element> ExactSum<E> {
 #[inline(always)]
 fn add<E: Element>(limbs: &mut [i64], x: E) {
     let (significand, shift) = x.units();
-    // Of significand << up, at most 85 bits with the sign: two digits and the signed rest. (Shifts
-    // of 64 bits, since one of 128 bits by a variable is microcode on some CPUs.)
+    // significand << up is one digit, and a signed rest that fits one limb without being split.
     let up = shift % DIGIT_BITS;
-    let low = (significand << up) as u64;
-    let high = significand >> 1 >> (63 - up);
     let first = (shift / DIGIT_BITS) as usize;
-    let limbs = &mut limbs[first..first + 3];
-    limbs[0] += (low & DIGIT_MASK) as i64;
-    limbs[1] += (low >> DIGIT_BITS) as i64;
-    limbs[2] += high;
+    let limbs = &mut limbs[first..first + 2];
+    limbs[0] += (significand << up) & DIGIT_MASK as i64;
+    limbs[1] += significand >> (DIGIT_BITS - up);
 }
 
 /// Makes the limbs canonical: all but the top one in 0..2^32.
@@ -205,7 +201,7 @@ mod tests {
     /// What the limbs hold just before a carry, at the most.
     #[test]
     fn carries_are_exact_at_the_bound() {
-        let bound = DIGIT_MASK as i64 * (ADDITIONS_PER_CARRY as i64 + 1);
+        let bound = (ADDITIONS_PER_CARRY as i64 + 1) << 53;
         for limb in [bound, -bound, bound - 1, 1, 0, -1] {
             let value = |limbs: [i64; 3]| {
                 limbs.iter().rev().fold(0, |sum, &limb| (sum << DIGIT_BITS) + i128::from(limb))
