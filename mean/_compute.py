@@ -118,7 +118,7 @@ def compute_mean(a: ArrayLike) -> np.floating[Any]:
             if mean >= least or mean <= most_negative:  # so neither NaN nor an error
                 result: np.floating[Any] = scalar(mean)
                 return result
-        except (KeyError, ValueError):  # no short cut for this dtype, or not C-contiguous
+        except (KeyError, TypeError, ValueError):  # no such dtype (or no hash), not C-contiguous
             pass
     return _mean_of_any(a)
 

@@ -102,8 +102,12 @@ def test_another_dtype_is_refused_by_name(values):
     not hasattr(np, "dtypes") or not hasattr(np.dtypes, "StringDType"), reason="2.0"
 )
 def test_a_dtype_of_the_new_style_is_refused_by_name():
-    with pytest.raises(TypeError, match="dtype StringDType"):
-        compute_mean(np.array(["a"], np.dtypes.StringDType()))
+    class Unhashable:
+        __hash__ = None
+
+    for missing in (np.nan, Unhashable()):
+        with pytest.raises(TypeError, match="dtype StringDType"):
+            compute_mean(np.array(["a"], np.dtypes.StringDType(na_object=missing)))
 
 
 class Quantity(np.ndarray):
