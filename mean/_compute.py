@@ -92,11 +92,17 @@ def compute_mean(a: ArrayLike) -> np.floating[Any]:
     A NaN, or +inf and -inf together, give NaN; one kind of infinity gives that infinity. Nothing
     else overflows on the way. An exact zero is +0.0.
 
-    The exact sum is kept in integer digits as in [1]_.
+    The sum goes through anchored float64 windows [1]_, whose bits are exact integers, with a bound
+    on what they drop; the mean is proved by rounding both ends of that interval [2]_. What cannot
+    be proved so is summed exactly in integer digits [3]_.
 
     References
     ----------
-    .. [1] R. M. Neal, "Fast exact summation using small and large superaccumulators", 2015,
+    .. [1] S. M. Rump, T. Ogita, S. Oishi, "Accurate floating-point summation part I: faithful
+       rounding", SIAM J. Sci. Comput. 31 (2008).
+    .. [2] A. Ziv, "Fast evaluation of elementary mathematical functions with correctly rounded last
+       bit", ACM Trans. Math. Softw. 17 (1991).
+    .. [3] R. M. Neal, "Fast exact summation using small and large superaccumulators", 2015,
        arXiv:1505.05571.
 
     Examples

@@ -19,19 +19,20 @@ def _load(path: Path) -> Any:
     try:
         library = ffi.dlopen(str(path))
         loaded = library.mean_abi_version()
+        if loaded != library.MEAN_ABI_VERSION:
+            raise ImportError(
+                f"the native library of mean at {path} has ABI version {loaded}, but this package "
+                f"was built for version {library.MEAN_ABI_VERSION}; reinstall compute-mean",
+                path=str(path),
+            )
+        level = library.mean_simd_level()
     except (OSError, AttributeError, UnicodeError, ffi.error) as error:
         raise ImportError(
             f"the native library of mean cannot be loaded from {path}: {error}; "
             "reinstall compute-mean",
             path=str(path),
         ) from error
-    if loaded != library.MEAN_ABI_VERSION:
-        raise ImportError(
-            f"the native library of mean at {path} has ABI version {loaded}, but this package was "
-            f"built for version {library.MEAN_ABI_VERSION}; reinstall compute-mean",
-            path=str(path),
-        )
-    if library.mean_simd_level() == ffi.NULL:
+    if level == ffi.NULL:
         status = ffi.string(library.mean_status_message(library.MEAN_BAD_SIMD_LEVEL)).decode()
         raise ImportError(f"{status} (MEAN_SIMD is {os.environ.get('MEAN_SIMD')!r})")
     return library

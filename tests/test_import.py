@@ -76,6 +76,7 @@ def test_a_file_that_is_no_library(package):
             "has ABI version 999, but this package",
         ),
         ("int another_library(void) { return 0; }", "cannot be loaded"),
+        ("unsigned mean_abi_version(void) { return 1; } /* older */", "cannot be loaded"),
     ],
 )
 def test_a_library_of_another_abi(package, source, expected):

@@ -189,7 +189,7 @@ pub extern "C" fn mean_abi_version() -> u32 {
 /// fast a result comes, and nothing else.
 ///
 /// The best one that the CPU has, or the one that the environment variable MEAN_SIMD named when this
-/// library was first called: for tests and bug reports.
+/// library was first called, if it was set and not empty: for tests and bug reports.
 ///
 /// @return a constant string, not to be freed; null where MEAN_SIMD names no level that this CPU has,
 ///   and then every mean is MEAN_BAD_SIMD_LEVEL

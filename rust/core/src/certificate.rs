@@ -31,11 +31,13 @@ impl Bounded {
         if magnitude <= self.bound {
             return None; // the sign is open
         }
-        // One division nearly always settles it. With bound <= n and the quotient's last bit no
-        // finer than the sum's unit, S / n is within two of the quotient's bits: one for what the
-        // division leaves, one for bound / n. Only a midpoint so near could come between.
+        // One division nearly always settles it. An element drops at most a unit of the sum, so with
+        // the quotient's last bit no finer than that unit, S / n is within two of the quotient's
+        // bits: one for what the division leaves, one for bound / n. Only a midpoint so near could
+        // come between.
+        debug_assert!(self.bound <= u128::from(n));
         let quotient = Quotient::new(magnitude, self.unit, n, true);
-        if self.bound <= u128::from(n) && quotient.exponent >= self.unit {
+        if quotient.exponent >= self.unit {
             let leading = 63 - quotient.bits.leading_zeros() as i32 + quotient.exponent;
             let grid = (leading - E::FRACTION_BITS as i32).max(E::MIN_EXPONENT);
             let dropped = grid - quotient.exponent;
@@ -80,10 +82,7 @@ impl<E: Float> BoundedDigits<E> {
         if part.bound != 0 {
             // In the coarser of the two units, each rounded up.
             let unit = self.unit.max(part.unit);
-            let down = |bound: u128, from: i32| match (unit - from).min(127) {
-                0 => bound,
-                shift => (bound >> shift) + 1,
-            };
+            let down = |bound: u128, from: i32| bound.div_ceil(1 << (unit - from).min(127));
             self.bound = down(self.bound, self.unit) + down(part.bound, part.unit);
             self.unit = unit;
         }
@@ -102,8 +101,42 @@ impl<E: Float> BoundedDigits<E> {
         };
         let bound = i128::try_from(self.bound).ok()?;
         let (low, high): (E, E) = (end(-bound), end(bound));
-        // With 0 inside the interval both ends may round to zeros, of a sign that is open.
-        let sure = self.bound == 0 || low.magnitude_bits() != 0;
-        (sure && low.to_bits() == high.to_bits()).then_some(low)
+        (low.to_bits() == high.to_bits()).then_some(low)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sum_that_may_be_zero_has_no_sign() {
+        let mean = |sum, bound| Bounded { sum, bound, unit: 0 }.mean::<f64>(3);
+        assert_eq!(mean(3, 3), None);
+        assert_eq!(mean(-3, 3), None);
+        assert_eq!(mean(1 << 80, 3), Some(2_f64.powi(80) / 3.0));
+    }
+
+    #[test]
+    fn a_midpoint_inside_the_bound_is_open() {
+        // A mean of 2^53 + 1 is half way between two numbers.
+        let mean = |sum: i128, bound| Bounded { sum, bound, unit: 0 }.mean::<f64>(4);
+        let tie = 4 * ((1 << 53) + 1);
+        assert_eq!(mean(tie, 0), Some(2_f64.powi(53)));
+        assert_eq!(mean(tie, 1), None);
+        assert_eq!(mean(tie + 1, 1), None);
+        assert_eq!(mean(tie + 2, 1), Some(2_f64.powi(53) + 2.0));
+        assert_eq!(mean(tie - 2, 1), Some(2_f64.powi(53)));
+    }
+
+    #[test]
+    fn bounds_of_other_grids_are_rounded_up() {
+        let mut digits = BoundedDigits::<f64>::new();
+        digits.add(&Bounded { sum: 0, bound: 5, unit: -10 });
+        assert_eq!((digits.bound, digits.unit), (5, -10));
+        digits.add(&Bounded { sum: 0, bound: 1, unit: -8 });
+        assert_eq!((digits.bound, digits.unit), (1 + 1 + 1, -8)); // 5 / 4, up
+        digits.add(&Bounded { sum: 0, bound: 1, unit: -20 });
+        assert_eq!((digits.bound, digits.unit), (3 + 1, -8));
     }
 }

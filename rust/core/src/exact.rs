@@ -16,7 +16,7 @@ const DIGIT_MASK: u64 = (1 << DIGIT_BITS) - 1;
 /// Additions between two carry propagations. One addition changes a limb by less than 2^53, and a
 /// canonical limb is below 2^32.
 const ADDITIONS_PER_CARRY: usize = 1 << 9;
-const _: () = assert!((ADDITIONS_PER_CARRY + 1) << 53 <= i64::MAX as usize);
+const _: () = assert!((ADDITIONS_PER_CARRY as u64 + 1) << 53 <= i64::MAX as u64);
 
 /// The correctly rounded mean of `data` by integers alone, or `None` where it is empty.
 ///

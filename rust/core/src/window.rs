@@ -51,9 +51,9 @@
 //!
 //! - FMA: the biased E is the least of 256, 512 .. 1792 with k >= 0. 256 keeps T2's grid normal. Above
 //!   e = 768 - L k is negative, down to -256 - L: then a tiny X may be rounded by at most 2^-1075. Such
-//!   anchors are `lossy`: the flag is not believed, and the bound is doubled. So there is no top
+//!   anchors are `lossy`: the flag is not believed, and the bound is doubled, generously. So there is no top
 //!   clamp: 1e308 has a window.
-//! - No FMA: E = e + 1 + L, at most 1022 (in 1023 a block could reach inf), else there are no anchors
+//! - No FMA: E = e + 1 + L, at most 1022 (one lower than need be), else there are no anchors
 //!   and the exact path decides; and e >= -971 - 2L, where u2 = 2^-1074 and nothing is dropped.
 //!
 //! # Headroom
@@ -61,7 +61,8 @@
 //! A lane's T1 - A1 and T2 - A2 lie within 2^51 units; an i64 lane adds 4 of them a block for at most
 //! BLOCKS = 64 blocks, 2^59, and at most 8 lanes make 2^62. In the i128 total u1 is 2^(52-L) u2, so a block
 //! of ROUNDS * 4 * lanes elements is at most 4 * lanes * 2^51 * 2^(52-L) units of u2, or less than 2^88 an
-//! element: before 2^36 elements and a flush, 2^125, it moves to digits.
+//! element (a head or tail is at most 31 elements of 2^95 each): before 2^36 elements and a flush, 2^125,
+//! it moves to digits.
 
 use crate::certificate::{Bounded, BoundedDigits};
 use crate::element::Float;

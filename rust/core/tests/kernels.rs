@@ -118,9 +118,9 @@ fn late_widening<F: Tested>() {
     }
 }
 
-/// Lanes of 64 bits that were never flushed would overflow beyond 2^19 elements.
+/// Lanes of 64 bits that were never flushed would overflow beyond 2^20 elements.
 fn several_flushes<F: Tested>() {
-    check_families::<F>([700_001].into_iter().take(breadth(0, 1)), 4, 0);
+    check_families::<F>([1_100_001].into_iter().take(breadth(0, 1)), 4, 0);
 }
 
 /// NaN, each infinity, and both infinities together, at every position of a block and its tail.

@@ -82,7 +82,9 @@ fn number<F: Tested>(exponents: std::ops::Range<u64>) -> impl Strategy<Value = F
 /// Numbers whose exponents lie in a window of some width anywhere: from equal to the whole range.
 fn windows<F: Tested>() -> impl Strategy<Value = Vec<F>> {
     let widths = select(vec![1, 2, 30, 64, 200, F::SPECIAL]);
-    (widths, 0..F::SPECIAL, 1..20_usize)
+    // Now and then several chunks between carries, and divisors beyond the small ones.
+    let lengths = prop_oneof![199 => 1..20_usize, 1 => 500..3000_usize];
+    (widths, 0..F::SPECIAL, lengths)
         .prop_flat_map(|(width, from, n)| vec(number(from..F::SPECIAL.min(from + width)), n))
 }
 

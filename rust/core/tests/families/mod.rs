@@ -13,9 +13,12 @@ pub type Random = Xoshiro256PlusPlus;
 
 /// Elements that a step of the kernel takes: four vectors of 2, 4 or 8 float64 lanes.
 ///
-/// This and the next three repeat the kernel's constants on purpose: they only aim at its seams,
+/// This and the next four repeat the kernel's constants on purpose: they only aim at its seams,
 /// and a wrong value here could hide a seam but never accept a wrong result.
 pub const GROUPS: [usize; 3] = [8, 16, 32];
+/// For elements below 2^e the first anchor is at 2^(e + 1 + L), and the grids are 2^(e + L - 51) and
+/// 2^(e + 2 L - 103).
+pub const L: i32 = 8;
 /// Groups in a block.
 pub const GROUPS_PER_BLOCK: usize = 248;
 /// Blocks between two flushes of the integer lanes.
@@ -309,7 +312,7 @@ fn built_ties<F: Tested>(rng: &mut Random, data: &mut [F]) {
         rng.random_range(-50..50)
     };
     // Where the grids of one and of two windows lie below a maximum of 2^(top + log_n).
-    let (first_grid, second_grid) = (top + log_n - 44, top + log_n - 89);
+    let (first_grid, second_grid) = (top + log_n + L - 51, top + log_n + 2 * L - 103);
     let (most, mixed) = *[(4, false), (12, false), (12, false), (40, true)].choose(rng).unwrap();
     let mut kind = rng.random_range(0..3);
     for _ in 0..rng.random_range(0..n.min(most)) {
@@ -344,7 +347,7 @@ fn dropped_halves<F: Tested>(rng: &mut Random, data: &mut [F]) {
     let n = data.len();
     let log_n = n.ilog2() as i32 + 1;
     let top = rng.random_range(-20..F::MAX_EXPONENT - log_n);
-    let last_grid = top + log_n - if F::BITS == 64 { 89 } else { 44 };
+    let last_grid = top + log_n + if F::BITS == 64 { 2 * L - 103 } else { L - 51 };
     let half: F = power_of_two(last_grid - 1);
     data.fill(half);
     if n >= 3 {
@@ -551,7 +554,7 @@ fn lane_emptied_to_zero<F: Tested>(rng: &mut Random, data: &mut [F]) {
     }
     let i = lane + group * rng.random_range(1..=3);
     if i + 2 * group < data.len() {
-        let anchor_exponent = exponent + 8;
+        let anchor_exponent = exponent + 1 + L;
         let anchor = F::nearest(1.5) * power_of_two(anchor_exponent);
         let below = 64 * if rng.random() { 1 } else { rng.random_range(0..16) };
         let tiny = (anchor_exponent - below).max(1 - F::MAX_EXPONENT);
@@ -572,8 +575,8 @@ fn window_clamps<F: Tested>(rng: &mut Random, data: &mut [F]) {
     let top = F::MAX_EXPONENT;
     let exponent = match rng.random_range(0..4) {
         0 => top - rng.random_range(0..20),
-        // Biased by 1023 and 8 binades below the anchor: multiples of 64, so those of 256 too.
-        1 => 64 * rng.random_range(1..32) - 1023 - 8 + rng.random_range(-4..=4),
+        // Biased by 1023 and 1 + L binades below the anchor: multiples of 64, so of 256 too.
+        1 => 64 * rng.random_range(1..32) - 1023 - 1 - L + rng.random_range(-4..=4),
         2 => F::MIN_EXPONENT + rng.random_range(0..120),
         _ => rng.random_range(-100..100),
     };
