@@ -23,6 +23,21 @@ class _Kernel(NamedTuple):
     size: int
 
 
+def _kernels() -> dict[tuple[str, int], _Kernel]:
+    """Return the kernels by the kind and item size of a dtype, which no byte order changes.
+
+    The library's own names say which there are: mean_f64 takes float64.
+    """
+    kernels = {}
+    for name in dir(lib):
+        kind, bits = name[len("mean_") :][:1], name[len("mean_") + 1 :]
+        if name.startswith("mean_") and bits.isdigit():
+            function, size = getattr(lib, name), int(bits) // 8
+            element = ffi.typeof(function).args[0].item
+            kernels[kind, size] = _Kernel(function, ffi.typeof(f"{element.cname}[]"), size)
+    return kernels
+
+
 def _short_cuts() -> dict[np.dtype[Any], tuple[Any, Any, Any, float, float]]:
     """Return what a native dtype's short cut needs, by the library's own names.
 
@@ -38,21 +53,6 @@ def _short_cuts() -> dict[np.dtype[Any], tuple[Any, Any, Any, float, float]]:
             call = getattr(lib, name)
             short_cuts[dtype] = (call, kernel.elements, dtype.type, smallest, -smallest)
     return short_cuts
-
-
-def _kernels() -> dict[tuple[str, int], _Kernel]:
-    """Return the kernels by the kind and item size of a dtype, which no byte order changes.
-
-    The library's own names say which there are: mean_f64 takes float64.
-    """
-    kernels = {}
-    for name in dir(lib):
-        kind, bits = name[len("mean_") :][:1], name[len("mean_") + 1 :]
-        if name.startswith("mean_") and bits.isdigit():
-            function, size = getattr(lib, name), int(bits) // 8
-            element = ffi.typeof(function).args[0].item
-            kernels[kind, size] = _Kernel(function, ffi.typeof(f"{element.cname}[]"), size)
-    return kernels
 
 
 _KERNELS = _kernels()

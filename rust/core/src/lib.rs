@@ -66,6 +66,7 @@ fn mean_at<S: Simd, E: Float>(simd: S, data: &[E]) -> Option<E> {
     } else {
         None
     };
+    // Not `or_else`: its closure would be a call, compiled without the level's instructions.
     match proved {
         Some(mean) => Some(mean),
         None => simd.vectorize(
