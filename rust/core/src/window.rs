@@ -183,8 +183,7 @@ fn sum_blocks<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: b
         // u1 = 2^(52 - L) u2
         total.sum +=
             if TWO { (units1 << (52 - L)) + i128::from(across::<S>(lanes2)) } else { units1 };
-        let half_units = if anchors.lossy { 2 * inexact } else { inexact };
-        total.bound += u128::from(half_units.div_ceil(2));
+        total.bound += u128::from(bound(inexact, anchors.lossy));
         if at == data.len() {
             return Sum::All(total);
         }
@@ -215,6 +214,17 @@ fn sum_blocks<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: b
             }
             total = nothing(&anchors);
         }
+    }
+}
+
+/// What `inexact` elements have dropped at most, in whole units of the last grid: half of one each,
+/// or one each of lossy anchors.
+#[inline(always)]
+fn bound(inexact: u64, lossy: bool) -> u64 {
+    if lossy {
+        inexact
+    } else {
+        inexact.div_ceil(2)
     }
 }
 
@@ -425,4 +435,15 @@ static KEEP: [u64; 3 * MOST] = {
 #[inline(always)]
 fn and<S: Simd>(simd: S, v: S::f64s, keep: &[u64]) -> S::f64s {
     (bits::<S>(v) & S::u64s::from_slice(simd, keep)).bitcast()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_a_unit_is_rounded_up() {
+        assert_eq!([0, 1, 2, 3].map(|inexact| bound(inexact, false)), [0, 1, 1, 2]);
+        assert_eq!([0, 1, 2, 3].map(|inexact| bound(inexact, true)), [0, 1, 2, 3]);
+    }
 }
