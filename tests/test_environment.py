@@ -3,6 +3,7 @@
 import platform
 import subprocess
 
+import cffi
 import numpy as np
 import pytest
 from oracle import exact_mean, same
@@ -25,7 +26,6 @@ def mxcsr(tmp_path_factory):
     """Return functions that read and write the SSE control and status register."""
     if platform.machine() not in ("x86_64", "AMD64"):
         pytest.skip("MXCSR is x86's")
-    cffi = pytest.importorskip("cffi")
     folder = tmp_path_factory.mktemp("mxcsr")
     (folder / "mxcsr.c").write_text(SOURCE)
     library = folder / "mxcsr.so"

@@ -99,7 +99,7 @@ def test_another_dtype_is_refused_by_name(values):
 
 
 @pytest.mark.skipif(
-    not hasattr(np, "dtypes") or not hasattr(np.dtypes, "StringDType"), reason="2.0"
+    not hasattr(np, "dtypes") or not hasattr(np.dtypes, "StringDType"), reason="needs NumPy 2"
 )
 def test_a_dtype_of_the_new_style_is_refused_by_name():
     class Unhashable:

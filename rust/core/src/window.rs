@@ -2,27 +2,27 @@
 //!
 //! # The arithmetic, and why it is exact
 //!
-//! Write X = s x for an element x times the anchors' power of two s (1 where there is no FMA), and E
-//! for the exponent of the first anchor A1 = 1.5 * 2^E. A lane holds T1, at first A1. A step is
+//! Write X = s x for an element x times the anchors' power of two s (1 where there is no FMA), and
+//! E for the exponent of the first anchor A1 = 1.5 * 2^E. A lane holds T1, at first A1. A step is
 //!
 //! ```text
 //! t = RN(T1 + X)    d = T1 - t    r = X + d    T1 = t    T2 = RN(T2 + r)
 //! ```
 //!
-//! with X never formed: RN(T1 + s x) and s x + d are one `mul_add` each. Every t is tested (below) to
-//! be in [2^E, 2^(E+1)). Given that, as in Dekker's and Veltkamp's extraction (Rump, Ogita, Oishi,
-//! "Accurate floating-point summation, part I", 2008):
+//! with X never formed: RN(T1 + s x) and s x + d are one `mul_add` each. Every t is tested (below)
+//! to be in [2^E, 2^(E+1)). Given that, as in Dekker's and Veltkamp's extraction (Rump, Ogita,
+//! Oishi, "Accurate floating-point summation, part I", 2008):
 //!
 //! - The grid of that binade is u1 = 2^(E-52). d is a multiple of u1 below 2^E: exact.
 //! - r is the error of rounding T1 + X to t, so it is representable (X is: s >= 1 does not
-//!   underflow; were X to overflow, t would be infinite and fail the test). So r is exact and
-//!   |r| <= u1 / 2. **No bound on |x| is used**: only the place of t matters.
-//! - The second anchor is A2 = 1.5 * 2^E2 with E2 = E - 52 + L, and a lane takes fewer than 2^L steps
-//!   in a block. So the r's of a block add up to less than 2^L u1 / 2 = 2^(E2-1), and T2 stays in its
-//!   binade untested. A step drops at most u2 / 2 of r, where u2 = 2^(E2-52). With one window it
-//!   drops r, at most u1 / 2.
-//! - So bits(T1) - bits(A1), as integers, is the sum of the lane's X - r in units of u1, exactly; and
-//!   T2's is the sum of its r's, less what was dropped, in units of u2.
+//!   underflow; were X to overflow, t would be infinite and fail the test). So r is exact and |r|
+//!   <= u1 / 2. **No bound on |x| is used**: only the place of t matters.
+//! - The second anchor is A2 = 1.5 * 2^E2 with E2 = E - 52 + L, and a lane takes fewer than 2^L
+//!   steps in a block. So the r's of a block add up to less than 2^L u1 / 2 = 2^(E2-1), and T2
+//!   stays in its binade untested. A step drops at most u2 / 2 of r, where u2 = 2^(E2-52). With one
+//!   window it drops r, at most u1 / 2.
+//! - So bits(T1) - bits(A1), as integers, is the sum of the lane's X - r in units of u1, exactly;
+//!   and T2's is the sum of its r's, less what was dropped, in units of u2.
 //!
 //! # The test
 //!
@@ -30,16 +30,16 @@
 //! is all there is to it.
 //!
 //! With FMA and no flag, s makes A1's BIASED exponent a multiple of 256, and `seen |= bits(t)` is
-//! tested against the sign and those exponent bits that A1 has not: half an operation a vector where
-//! there is three-way logic. A negative t has the sign; NaN and inf have all exponent bits; a
-//! higher exponent has a bit that A1's has not, and so has one lower by 1 to 255 (its low eight bits
-//! are not 0). Out of the binade into something lower still comes only +0: |t| < 2^(E-1) takes
+//! tested against the sign and those exponent bits that A1 has not: half an operation a vector
+//! where there is three-way logic. A negative t has the sign; NaN and inf have all exponent bits; a
+//! higher exponent has a bit that A1's has not, and so has one lower by 1 to 255 (its low eight
+//! bits are not 0). Out of the binade into something lower still comes only +0: |t| < 2^(E-1) takes
 //! |X| > 2^(E-1), so T1, X and t are multiples of 2^(E-53). So the only way out unseen is X = -T1,
 //! t = +0, r = 0. From there the next t = X is in the binade (r = 0), or seen, or some V > 0 below
-//! 2^(E-255) whose exponent is made of A1's bits. After such a V, a t in the binade is X itself and V is lost; a
-//! t as small as V has at most all of it lost. Either way the step loses less than 2^(E-253): far
-//! less than the u2 / 2 that it is charged with, since its r is 0 or as small. So the bound holds. The flag would
-//! not, which is why it goes with the full test.
+//! 2^(E-255) whose exponent is made of A1's bits. After such a V, a t in the binade is X itself and
+//! V is lost; a t as small as V has at most all of it lost. Either way the step loses less than
+//! 2^(E-253): far less than the u2 / 2 that it is charged with, since its r is 0 or as small. So
+//! the bound holds. The flag would not, which is why it goes with the full test.
 //!
 //! A T1 that ends a block outside its binade is caught by the test of the ends.
 //!
@@ -49,20 +49,20 @@
 //! (each rounds to at most 2^e, a multiple of u1), so a block whose maximum is below 2^e ALWAYS
 //! passes. In units of the elements, u1 = 2^(e+L-51) and u2 = 2^(e+2L-103).
 //!
-//! - FMA: the biased E is the least of 256, 512 .. 1792 with k >= 0. 256 keeps T2's grid normal. Above
-//!   e = 768 - L k is negative, down to -256 - L: then a tiny X may be rounded by at most 2^-1075. Such
-//!   anchors are `lossy`: the flag is not believed, and the bound is doubled, generously. So there is no top
-//!   clamp: 1e308 has a window.
-//! - No FMA: E = e + 1 + L, at most 1022 (one lower than need be), else there are no anchors
-//!   and the exact path decides; and e >= -971 - 2L, where u2 = 2^-1074 and nothing is dropped.
+//! - FMA: the biased E is the least of 256, 512 .. 1792 with k >= 0. 256 keeps T2's grid normal.
+//!   Above e = 768 - L k is negative, down to -256 - L: then a tiny X may be rounded by at most
+//!   2^-1075. Such anchors are `lossy`: the flag is not believed, and the bound is doubled,
+//!   generously. So there is no top clamp: 1e308 has a window.
+//! - No FMA: E = e + 1 + L, at most 1022 (one lower than need be), else there are no anchors and
+//!   the exact path decides; and e >= -971 - 2L, where u2 = 2^-1074 and nothing is dropped.
 //!
 //! # Headroom
 //!
-//! A lane's T1 - A1 and T2 - A2 lie within 2^51 units; an i64 lane adds 4 of them a block for at most
-//! BLOCKS = 64 blocks, 2^59, and at most 8 lanes make 2^62. In the i128 total u1 is 2^(52-L) u2, so a block
-//! of ROUNDS * 4 * lanes elements is at most 4 * lanes * 2^51 * 2^(52-L) units of u2, or less than 2^88 an
-//! element (a head or tail is at most 31 elements of 2^95 each): before 2^36 elements and a flush, 2^125,
-//! it moves to digits.
+//! A lane's T1 - A1 and T2 - A2 lie within 2^51 units; an i64 lane adds 4 of them a block for at
+//! most BLOCKS = 64 blocks, 2^59, and at most 8 lanes make 2^62. In the i128 total u1 is 2^(52-L)
+//! u2, so a block of ROUNDS * 4 * lanes elements is at most 4 * lanes * 2^51 * 2^(52-L) units of
+//! u2, or less than 2^88 an element (a head or tail is at most 31 elements of 2^95 each): before
+//! 2^36 elements and a flush, 2^125, it moves to digits.
 
 use crate::certificate::{Bounded, BoundedDigits};
 use crate::element::Float;
