@@ -1,8 +1,9 @@
 //! The certificate: a proof that a sum known to within a bound has one correctly rounded mean.
 
-use crate::element::{Element, Float};
+use crate::element::Float;
 use crate::exact::ExactSum;
-use crate::quotient::{round_quotient, Quotient};
+use crate::format::Binary;
+use crate::quotient::{round_mean, round_quotient, Quotient};
 
 /// A sum known to within a bound: |S - `sum` * 2^`unit`| <= `bound` * 2^`unit`.
 ///
@@ -20,13 +21,10 @@ impl Bounded {
     /// both ends prove the whole interval, whatever midpoints, subnormals or zeros are about
     /// (Ziv's rounding test).
     #[inline(always)]
-    pub fn mean<E: Float>(&self, n: u64) -> Option<E> {
+    pub fn mean(&self, n: u64, format: Binary) -> Option<u64> {
         let (negative, magnitude) = (self.sum < 0, self.sum.unsigned_abs());
         if self.bound == 0 {
-            return Some(match magnitude {
-                0 => E::signed(false, 0),
-                _ => round_quotient(negative, magnitude, false, self.unit, n),
-            });
+            return Some(round_mean(self.sum, self.unit, n, format));
         }
         if magnitude <= self.bound {
             return None; // the sign is open
@@ -39,32 +37,32 @@ impl Bounded {
         let quotient = Quotient::new(magnitude, self.unit, n, true);
         if quotient.exponent >= self.unit {
             let leading = 63 - quotient.bits.leading_zeros() as i32 + quotient.exponent;
-            let grid = (leading - E::FRACTION_BITS as i32).max(E::MIN_EXPONENT);
+            let grid = (leading - format.fraction_bits() as i32).max(format.min_exponent());
             let dropped = grid - quotient.exponent;
             // (At a power of two the grid below is half as wide: 4 bits leave room for that.)
             if (4..64).contains(&dropped) {
                 let rest = quotient.bits << (64 - dropped);
                 if rest.abs_diff(1 << 63) > 2 << (64 - dropped) {
-                    return Some(E::round(negative, quotient.bits | 1, quotient.exponent));
+                    return Some(format.round(negative, quotient.bits | 1, quotient.exponent));
                 }
             }
         }
-        self.mean_of_both_ends(n)
+        self.mean_of_both_ends(n, format)
     }
 
     #[cold]
     #[inline(never)]
-    fn mean_of_both_ends<E: Float>(&self, n: u64) -> Option<E> {
+    fn mean_of_both_ends(&self, n: u64, format: Binary) -> Option<u64> {
         let (negative, magnitude) = (self.sum < 0, self.sum.unsigned_abs());
-        let round = |end| round_quotient(negative, end, false, self.unit, n);
-        let [low, high]: [E; 2] = [magnitude - self.bound, magnitude + self.bound].map(round);
-        (low.to_bits() == high.to_bits()).then_some(low)
+        let round = |end| round_quotient(negative, end, false, self.unit, n, format);
+        let [low, high] = [magnitude - self.bound, magnitude + self.bound].map(round);
+        (low == high).then_some(low)
     }
 }
 
 /// Bounded sums of several grids: their digits, and a bound on what they dropped.
 #[derive(Clone)]
-pub(crate) struct BoundedDigits<E: Element> {
+pub(crate) struct BoundedDigits<E: Float> {
     digits: ExactSum<E>,
     bound: u128,
     unit: i32,
@@ -92,16 +90,16 @@ impl<E: Float> BoundedDigits<E> {
     /// [`Bounded::mean`].
     #[cold]
     #[inline(never)]
-    pub fn mean_with(&mut self, last: &Bounded, n: u64) -> Option<E> {
+    pub fn mean_with(&mut self, last: &Bounded, n: u64, format: Binary) -> Option<u64> {
         self.add(last);
         let end = |bound: i128| {
             let mut digits = self.digits.clone();
             digits.add_scaled(bound, self.unit);
-            digits.mean(n)
+            digits.mean(n, format)
         };
         let bound = i128::try_from(self.bound).ok()?;
-        let (low, high): (E, E) = (end(-bound), end(bound));
-        (low.to_bits() == high.to_bits()).then_some(low)
+        let (low, high) = (end(-bound), end(bound));
+        (low == high).then_some(low)
     }
 }
 
@@ -111,7 +109,10 @@ mod tests {
 
     #[test]
     fn a_sum_that_may_be_zero_has_no_sign() {
-        let mean = |sum, bound| Bounded { sum, bound, unit: 0 }.mean::<f64>(3);
+        let mean = |sum, bound| {
+            let mean = Bounded { sum, bound, unit: 0 }.mean(3, Binary::B64);
+            mean.map(f64::from_bits)
+        };
         assert_eq!(mean(3, 3), None);
         assert_eq!(mean(-3, 3), None);
         assert_eq!(mean(1 << 80, 3), Some(2_f64.powi(80) / 3.0));
@@ -120,7 +121,10 @@ mod tests {
     #[test]
     fn a_midpoint_inside_the_bound_is_open() {
         // A mean of 2^53 + 1 is half way between two numbers.
-        let mean = |sum: i128, bound| Bounded { sum, bound, unit: 0 }.mean::<f64>(4);
+        let mean = |sum: i128, bound| {
+            let mean = Bounded { sum, bound, unit: 0 }.mean(4, Binary::B64);
+            mean.map(f64::from_bits)
+        };
         let tie = 4 * ((1 << 53) + 1);
         assert_eq!(mean(tie, 0), Some(2_f64.powi(53)));
         assert_eq!(mean(tie, 1), None);

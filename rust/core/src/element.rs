@@ -1,75 +1,43 @@
-//! The element types. To add one: its impls here.
+//! The element types. To add one: its impl here, or in `integer.rs`.
 
-use crate::format::Format;
+use crate::format::{Binary, Format};
 use fearless_simd::{prelude::*, Simd};
 
-/// A type whose numbers have an exact sum.
+/// A type whose numbers have a mean.
 pub trait Element: Copy {
-    /// The format of the mean.
-    type Mean: Format;
-    /// The exact sum: little-endian 32-bit digits, one in each i64. Wide enough for 2^63 - 1
-    /// elements: 63 bits more than the largest magnitude in units, and a sign.
-    type Digits: AsRef<[i64]> + AsMut<[i64]> + Clone;
-    /// The digits of zero.
-    const ZERO: Self::Digits;
-    /// Exponent of the unit: every finite element is an integer times `2^UNIT`.
-    const UNIT: i32;
+    /// The type of the mean, if no other is asked for.
+    type Mean: Copy;
 
-    /// A finite element as (m, shift): m * 2^shift units, with |m| < 2^53.
-    fn units(self) -> (i64, u32);
+    /// The encoding of the mean of `data`, which is not empty, rounded once to `format`. (The mean
+    /// of times is a time, whatever `format` says.)
+    fn mean_bits<S: Simd>(simd: S, data: &[Self], format: Binary) -> u64;
 }
 
 /// A floating-point element that float64 lanes hold exactly.
-pub trait Float: Element<Mean = Self> + Format {
-    /// Whether one window of the kernel usually proves the mean: the result is so much narrower
-    /// than the lanes that what a single window drops does not show.
-    const ONE_WINDOW: bool;
+pub trait Float: Format {
+    /// The exact sum: little-endian 32-bit digits, one in each i64, in units of the smallest
+    /// subnormal. Wide enough for 2^63 - 1 elements: 63 bits more than the largest magnitude, and a
+    /// sign.
+    type Digits: AsRef<[i64]> + AsMut<[i64]> + Clone;
+    /// The digits of zero.
+    const ZERO: Self::Digits;
 
-    /// Four vectors of consecutive elements, widened: `data` has as many as they have lanes.
+    /// Four vectors of consecutive elements, widened: `data` has as many as they have lanes. What is
+    /// not finite may become anything that is not.
     fn load<S: Simd>(simd: S, data: &[Self]) -> [S::f64s; 4];
 }
 
-impl Format for f32 {
-    const BITS: u32 = 32;
-    const PRECISION: u32 = 24;
-
-    #[inline(always)]
-    fn to_bits(self) -> u64 {
-        self.to_bits().into()
-    }
-    #[inline(always)]
-    fn from_bits(bits: u64) -> Self {
-        Self::from_bits(bits as u32)
-    }
-}
-
-impl Element for f32 {
+impl<E: Float> Element for E {
     type Mean = Self;
-    type Digits = [i64; 11]; // 277 bits of magnitude + 63 + sign <= 352
-    const ZERO: Self::Digits = [0; 11];
-    const UNIT: i32 = Self::MIN_EXPONENT;
 
     #[inline(always)]
-    fn units(self) -> (i64, u32) {
-        self.decode()
-    }
-}
-
-impl Float for f32 {
-    const ONE_WINDOW: bool = true;
-
-    #[inline(always)]
-    fn load<S: Simd>(simd: S, data: &[Self]) -> [S::f64s; 4] {
-        let (left, right) = data.split_at(S::f32s::LEN);
-        let (a, b) = S::f32s::from_slice(simd, left).widen();
-        let (c, d) = S::f32s::from_slice(simd, right).widen();
-        [a, b, c, d]
+    fn mean_bits<S: Simd>(simd: S, data: &[Self], format: Binary) -> u64 {
+        crate::mean_at(simd, data, format)
     }
 }
 
 impl Format for f64 {
-    const BITS: u32 = 64;
-    const PRECISION: u32 = 53;
+    const BINARY: Binary = Binary::B64;
 
     #[inline(always)]
     fn to_bits(self) -> u64 {
@@ -81,20 +49,9 @@ impl Format for f64 {
     }
 }
 
-impl Element for f64 {
-    type Mean = Self;
+impl Float for f64 {
     type Digits = [i64; 68]; // 2098 bits of magnitude + 63 + sign <= 2176
     const ZERO: Self::Digits = [0; 68];
-    const UNIT: i32 = Self::MIN_EXPONENT;
-
-    #[inline(always)]
-    fn units(self) -> (i64, u32) {
-        self.decode()
-    }
-}
-
-impl Float for f64 {
-    const ONE_WINDOW: bool = false;
 
     #[inline(always)]
     fn load<S: Simd>(simd: S, data: &[Self]) -> [S::f64s; 4] {
@@ -107,4 +64,113 @@ impl Float for f64 {
             S::f64s::from_slice(simd, &data[3 * len..]),
         ]
     }
+}
+
+impl Format for f32 {
+    const BINARY: Binary = Binary::B32;
+
+    #[inline(always)]
+    fn to_bits(self) -> u64 {
+        self.to_bits().into()
+    }
+    #[inline(always)]
+    fn from_bits(bits: u64) -> Self {
+        Self::from_bits(bits as u32)
+    }
+}
+
+impl Float for f32 {
+    type Digits = [i64; 11]; // 277 bits of magnitude + 63 + sign <= 352
+    const ZERO: Self::Digits = [0; 11];
+
+    #[inline(always)]
+    fn load<S: Simd>(simd: S, data: &[Self]) -> [S::f64s; 4] {
+        let (left, right) = data.split_at(S::f32s::LEN);
+        widen::<S>(S::f32s::from_slice(simd, left), S::f32s::from_slice(simd, right))
+    }
+}
+
+/// A binary16 number, `float16`, by its encoding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct F16(pub u16);
+
+impl Format for F16 {
+    const BINARY: Binary = Binary::B16;
+
+    #[inline(always)]
+    fn to_bits(self) -> u64 {
+        self.0.into()
+    }
+    #[inline(always)]
+    fn from_bits(bits: u64) -> Self {
+        Self(bits as u16)
+    }
+}
+
+impl Float for F16 {
+    type Digits = [i64; 4]; // 40 bits of magnitude + 63 + sign <= 128
+    const ZERO: Self::Digits = [0; 4];
+
+    #[inline(always)]
+    fn load<S: Simd>(simd: S, data: &[Self]) -> [S::f64s; 4] {
+        let (left, right) = load_u16(simd, data, |x| x.0).widen();
+        widen::<S>(half_to_single(simd, left), half_to_single(simd, right))
+    }
+}
+
+/// binary16 to binary32, but for NaNs, which become infinities.
+#[inline(always)]
+fn half_to_single<S: Simd>(simd: S, encoding: S::u32s) -> S::f32s {
+    // In binary32's places the exponent is 112 too low.
+    let up = S::f32s::splat(simd, f32::from_bits((127 + 112) << 23));
+    let infinity = S::f32s::splat(simd, f32::INFINITY);
+    let beyond = S::f32s::splat(simd, 65536.0); // where infinities and NaNs are now
+    let magnitude: S::f32s = ((encoding & 0x7fff) << 13).bitcast();
+    let magnitude = magnitude * up;
+    let magnitude: S::u32s = magnitude.simd_ge(beyond).select(infinity, magnitude).bitcast();
+    (magnitude | (encoding & 0x8000) << 16).bitcast()
+}
+
+/// A bfloat16 number, by its encoding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct BF16(pub u16);
+
+impl Format for BF16 {
+    const BINARY: Binary = Binary::BF16;
+
+    #[inline(always)]
+    fn to_bits(self) -> u64 {
+        self.0.into()
+    }
+    #[inline(always)]
+    fn from_bits(bits: u64) -> Self {
+        Self(bits as u16)
+    }
+}
+
+impl Float for BF16 {
+    type Digits = [i64; 11]; // 261 bits of magnitude + 63 + sign <= 352
+    const ZERO: Self::Digits = [0; 11];
+
+    #[inline(always)]
+    fn load<S: Simd>(simd: S, data: &[Self]) -> [S::f64s; 4] {
+        let (left, right) = load_u16(simd, data, |x| x.0).widen();
+        widen::<S>((left << 16).bitcast(), (right << 16).bitcast())
+    }
+}
+
+#[inline(always)]
+fn widen<S: Simd>(left: S::f32s, right: S::f32s) -> [S::f64s; 4] {
+    let (a, b) = left.widen();
+    let (c, d) = right.widen();
+    [a, b, c, d]
+}
+
+/// A vector of the encodings of 16-bit elements.
+#[inline(always)]
+fn load_u16<S: Simd, E: Copy>(simd: S, data: &[E], encoding: impl Fn(E) -> u16) -> S::u16s {
+    let data = &data[..S::u16s::LEN];
+    S::u16s::from_fn(simd, |i| encoding(data[i]))
 }

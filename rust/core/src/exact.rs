@@ -5,9 +5,9 @@
 //! rounding mode, flush-to-zero flag or trap of the caller's can reach it. It is the last resort of
 //! the kernels, and the truth that they are tested against.
 
-use crate::element::{Element, Float};
-use crate::format::Format;
-use crate::quotient::round_quotient;
+use crate::element::Float;
+use crate::format::Binary;
+use crate::quotient::{round_mean, round_quotient};
 
 /// Bits in a digit. A digit lives in an i64, whose other bits save the carries.
 const DIGIT_BITS: u32 = 32;
@@ -24,20 +24,24 @@ const _: () = assert!((ADDITIONS_PER_CARRY as u64 + 1) << 53 <= i64::MAX as u64)
 /// assert_eq!(mean_core::exact_mean(&[1e100, 1.0, -1e100]), Some(1.0 / 3.0));
 /// ```
 pub fn exact_mean<E: Float>(data: &[E]) -> Option<E> {
-    if data.is_empty() {
-        return None;
+    (!data.is_empty()).then(|| E::from_bits(exact_mean_bits(data, E::BINARY)))
+}
+
+/// The encoding of the mean of `data`, which is not empty.
+#[inline(always)]
+pub(crate) fn exact_mean_bits<E: Float>(data: &[E], format: Binary) -> u64 {
+    if let Some(special) = special_mean(data, format) {
+        return special;
     }
-    special_mean(data).or_else(|| {
-        let mut sum = ExactSum::new();
-        sum.extend(data);
-        Some(sum.mean(data.len() as u64))
-    })
+    let mut sum = ExactSum::new();
+    sum.extend(data);
+    sum.mean(data.len() as u64, format)
 }
 
 /// The mean where an element is not finite: an infinity, or NaN for a NaN or infinities of both
 /// signs.
 #[inline(always)]
-fn special_mean<E: Float>(data: &[E]) -> Option<E> {
+fn special_mean<E: Float>(data: &[E], format: Binary) -> Option<u64> {
     // In chunks, so that a vector loop looks at them and an early one ends the search.
     let special = |x: &E| x.magnitude_bits() >= E::INFINITY;
     let chunk = |chunk: &[E]| chunk.iter().fold(false, |any, x| any | special(x));
@@ -47,7 +51,11 @@ fn special_mean<E: Float>(data: &[E]) -> Option<E> {
     let has = |bits| data.iter().any(|x| x.to_bits() == bits);
     let nan = data.iter().any(|x| x.magnitude_bits() > E::INFINITY);
     let (plus, minus) = (has(E::INFINITY), has(E::INFINITY | E::SIGN));
-    Some(if nan || (plus && minus) { E::nan() } else { E::infinity(minus) })
+    Some(if nan || (plus && minus) {
+        format.nan()
+    } else {
+        format.signed(minus, format.infinity())
+    })
 }
 
 /// The exact sum of up to 2^63 - 1 finite elements.
@@ -55,11 +63,11 @@ fn special_mean<E: Float>(data: &[E]) -> Option<E> {
 /// Canonical between calls: every digit is in 0..2^32 but the top one, which carries the sign. So
 /// merging two sums is integer addition, limb by limb, and equal sums have equal digits.
 #[derive(Clone)]
-pub(crate) struct ExactSum<E: Element> {
+pub(crate) struct ExactSum<E: Float> {
     digits: E::Digits,
 }
 
-impl<E: Element> ExactSum<E> {
+impl<E: Float> ExactSum<E> {
     /// The sum of nothing.
     pub fn new() -> Self {
         Self { digits: E::ZERO }
@@ -88,12 +96,12 @@ impl<E: Element> ExactSum<E> {
         propagate_carries(self.digits.as_mut());
     }
 
-    /// Adds `sum` * 2^`unit`, a multiple of the elements' unit.
+    /// Adds `sum` * 2^`unit`, a multiple of the smallest subnormal.
     pub fn add_scaled(&mut self, sum: i128, unit: i32) {
-        // Where a grid is finer than the elements' unit, what it holds is a multiple of that unit.
-        let finer = (E::UNIT - unit).clamp(0, 127) as u32;
+        // Where a grid is finer than that, what it holds is a multiple of it all the same.
+        let finer = (E::MIN_EXPONENT - unit).clamp(0, 127) as u32;
         debug_assert!(sum == 0 || sum.trailing_zeros() >= finer);
-        let shift = (unit - E::UNIT).max(0) as u32;
+        let shift = (unit - E::MIN_EXPONENT).max(0) as u32;
         let (first, up) = ((shift / DIGIT_BITS) as usize, shift % DIGIT_BITS);
         let Some((top, lower)) = self.digits.as_mut()[first..].split_last_mut() else {
             return;
@@ -109,7 +117,7 @@ impl<E: Element> ExactSum<E> {
     }
 
     /// RN(sum / n).
-    pub fn mean(&self, n: u64) -> E::Mean {
+    pub fn mean(&self, n: u64, format: Binary) -> u64 {
         let mut magnitude = self.digits.clone();
         let limbs = magnitude.as_mut();
         let negative = limbs.last().is_some_and(|&top| top < 0);
@@ -118,7 +126,7 @@ impl<E: Element> ExactSum<E> {
             propagate_carries(limbs);
         }
         let Some(highest) = limbs.iter().rposition(|&digit| digit != 0) else {
-            return E::Mean::signed(false, 0); // an exact zero is +0.0
+            return 0; // an exact zero is +0.0
         };
         // The 128 bits from the leading one down, from up to five digits, and whether any follow.
         let digit = |below: usize| {
@@ -132,14 +140,14 @@ impl<E: Element> ExactSum<E> {
         let rest = &limbs[..highest.saturating_sub(4)];
         let sticky = fifth as u64 & DIGIT_MASK != 0 || rest.iter().any(|&digit| digit != 0);
         let lowest_bit = (highest as i32 - 3) * DIGIT_BITS as i32 - up as i32;
-        round_quotient(negative, top, sticky, E::UNIT + lowest_bit, n)
+        round_quotient(negative, top, sticky, E::MIN_EXPONENT + lowest_bit, n, format)
     }
 }
 
 /// Adds one finite element to carry-save limbs.
 #[inline(always)]
-fn add<E: Element>(limbs: &mut [i64], x: E) {
-    let (significand, shift) = x.units();
+fn add<E: Float>(limbs: &mut [i64], x: E) {
+    let (significand, shift) = x.decode();
     // significand << up is one digit, and a signed rest that fits one limb without being split.
     let up = shift % DIGIT_BITS;
     let first = (shift / DIGIT_BITS) as usize;
@@ -165,7 +173,7 @@ fn propagate_carries(limbs: &mut [i64]) {
 /// The mean of fewer than 32 finite elements whose leading bits are within 64 binades: their sum
 /// is exact in two registers. `None` where they do not fit.
 #[inline(always)]
-pub(crate) fn mean_of_few<E: Float>(data: &[E]) -> Option<E> {
+pub(crate) fn mean_of_few<E: Float>(data: &[E], format: Binary) -> Option<u64> {
     debug_assert!(data.len() < 32);
     let largest = data.iter().fold(0, |max, x| max.max(x.magnitude_bits()));
     if largest >= E::INFINITY {
@@ -187,11 +195,8 @@ pub(crate) fn mean_of_few<E: Float>(data: &[E]) -> Option<E> {
         return None;
     }
     let sum = (i128::from(whole) << 64) + below as i128;
-    if sum == 0 {
-        return Some(E::signed(false, 0));
-    }
     let unit = E::MIN_EXPONENT + top as i32 - 5 - 64;
-    Some(round_quotient(sum < 0, sum.unsigned_abs(), false, unit, data.len() as u64))
+    Some(round_mean(sum, unit, data.len() as u64, format))
 }
 
 #[cfg(test)]
@@ -228,7 +233,7 @@ mod tests {
                 pairs.for_each(|(limb, &other)| *limb += other);
                 propagate_carries(total.digits.as_mut());
             }
-            assert_eq!(total.mean((1 << 63) - 1), x);
+            assert_eq!(E::from_bits(total.mean((1 << 63) - 1, E::BINARY)), x);
         }
         let _ = [f64::MAX, f64::MIN, 5e-324].map(check);
         let _ = [f32::MAX, f32::MIN, 1e-45].map(check);

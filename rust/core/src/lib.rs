@@ -20,14 +20,16 @@ mod element;
 mod environment;
 mod exact;
 mod format;
+mod integer;
 mod level;
 mod quotient;
 mod window;
 
-pub use element::{Element, Float};
+pub use element::{Element, Float, BF16, F16};
 pub use exact::exact_mean;
 pub use fearless_simd::Level;
-pub use format::Format;
+pub use format::{Binary, Format};
+pub use integer::{Bool, Time};
 pub use level::levels;
 
 use certificate::BoundedDigits;
@@ -47,31 +49,44 @@ use window::Sum;
 /// assert_eq!(mean(level, &[1e100, 1.0, -1e100]), Some(1.0 / 3.0));
 /// assert_eq!(mean::<f32>(level, &[]), None);
 /// ```
-pub fn mean<E: Float>(level: Level, data: &[E]) -> Option<E> {
+pub fn mean<E: Element<Mean: Format>>(level: Level, data: &[E]) -> Option<E::Mean> {
+    mean_as(level, data, E::Mean::BINARY).map(E::Mean::from_bits)
+}
+
+/// The encoding of the mean of `data`, rounded once to `format`, or `None` where there is nothing to
+/// average. (The mean of times is a time, whatever `format` says.)
+///
+/// ```
+/// use mean_core::{mean_as, Binary, Level};
+/// let mean = mean_as(Level::new(), &[1.0_f32, 2.0, 2.0], Binary::B64).map(f64::from_bits);
+/// assert_eq!(mean, Some(5.0 / 3.0));
+/// ```
+#[inline(always)]
+pub fn mean_as<E: Element>(level: Level, data: &[E], format: Binary) -> Option<u64> {
     if data.is_empty() {
         return None;
     }
     // The integers, too, profit from a level's instructions.
-    dispatch!(level, simd => mean_at(simd, data))
+    Some(dispatch!(level, simd => E::mean_bits(simd, data, format)))
 }
 
 /// The cheapest way that proves the mean. `data` is not empty.
 #[inline(always)]
-fn mean_at<S: Simd, E: Float>(simd: S, data: &[E]) -> Option<E> {
+fn mean_at<S: Simd, E: Float>(simd: S, data: &[E], format: Binary) -> u64 {
     let group = 4 * S::f64s::LEN;
     let proved = if data.len() < group {
-        exact::mean_of_few(data)
+        exact::mean_of_few(data, format)
     } else if environment::is_default() {
-        mean_by_windows(simd, data)
+        mean_by_windows(simd, data, format)
     } else {
         None
     };
-    // Not `or_else`: its closure would be a call, compiled without the level's instructions.
+    // Not `unwrap_or_else`: its closure would be a call, compiled without the level's instructions.
     match proved {
-        Some(mean) => Some(mean),
+        Some(mean) => mean,
         None => simd.vectorize(
             #[inline(always)]
-            || exact_mean(data),
+            || exact::exact_mean_bits(data, format),
         ),
     }
 }
@@ -79,11 +94,12 @@ fn mean_at<S: Simd, E: Float>(simd: S, data: &[E]) -> Option<E> {
 /// The mean, if the windows prove it: at first without the exactness flag, even where ties are
 /// common. The flag costs every call half as much again, a tie costs one call twice.
 #[inline(always)]
-fn mean_by_windows<S: Simd, E: Float>(simd: S, data: &[E]) -> Option<E> {
-    let first = if E::ONE_WINDOW {
-        attempt::<S, E, false, false>(simd, data)
+fn mean_by_windows<S: Simd, E: Float>(simd: S, data: &[E], format: Binary) -> Option<u64> {
+    // What one window drops does not show in a result so much narrower than the lanes.
+    let first = if format.fraction_bits() <= Binary::B32.fraction_bits() {
+        attempt::<S, E, false, false>(simd, data, format)
     } else {
-        attempt::<S, E, false, true>(simd, data)
+        attempt::<S, E, false, true>(simd, data, format)
     };
     match first {
         Attempt::Proved(mean) => Some(mean),
@@ -91,7 +107,7 @@ fn mean_by_windows<S: Simd, E: Float>(simd: S, data: &[E]) -> Option<E> {
         Attempt::Open => {
             let again = simd.vectorize(
                 #[inline(always)]
-                || attempt::<S, E, true, true>(simd, data),
+                || attempt::<S, E, true, true>(simd, data, format),
             );
             match again {
                 Attempt::Proved(mean) => Some(mean),
@@ -101,8 +117,8 @@ fn mean_by_windows<S: Simd, E: Float>(simd: S, data: &[E]) -> Option<E> {
     }
 }
 
-enum Attempt<E> {
-    Proved(E),
+enum Attempt {
+    Proved(u64),
     /// The bound reaches across a midpoint, or the sum may be a tie.
     Open,
     /// No sum.
@@ -113,7 +129,8 @@ enum Attempt<E> {
 fn attempt<S: Simd, E: Float, const FLAG: bool, const TWO: bool>(
     simd: S,
     data: &[E],
-) -> Attempt<E> {
+    format: Binary,
+) -> Attempt {
     let n = data.len() as u64;
     let mut digits: Option<BoundedDigits<E>> = None;
     let mut sum = window::sum::<S, E, FLAG, TWO>(simd, data, &mut digits);
@@ -127,8 +144,8 @@ fn attempt<S: Simd, E: Float, const FLAG: bool, const TWO: bool>(
         return Attempt::Unknown;
     };
     let proved = match &mut digits {
-        None => sum.mean(n),
-        Some(digits) => digits.mean_with(&sum, n),
+        None => sum.mean(n, format),
+        Some(digits) => digits.mean_with(&sum, n, format),
     };
     match proved {
         Some(mean) => Attempt::Proved(mean),
@@ -167,7 +184,8 @@ mod tests {
         let open = (0..slices).filter(|k| {
             let slice = &data[100 * k..][..N];
             let level = Level::new();
-            let attempt = dispatch!(level, simd => attempt::<_, f32, false, false>(simd, slice));
+            let attempt =
+                dispatch!(level, simd => attempt::<_, f32, false, false>(simd, slice, Binary::B32));
             !matches!(attempt, Attempt::Proved(_))
         });
         assert!(open.count() * 100 <= slices);

@@ -1,6 +1,6 @@
 //! Sum / n: the division in integers that precedes the one rounding.
 
-use crate::format::Format;
+use crate::format::Binary;
 
 /// sum / n, in 55 to 64 leading bits.
 pub(crate) struct Quotient {
@@ -64,20 +64,30 @@ impl Quotient {
     }
 }
 
+/// RN(`sum` * 2^`exponent` / `n`), rounded once; an exact zero is +0.0.
+#[inline(always)]
+pub(crate) fn round_mean(sum: i128, exponent: i32, n: u64, format: Binary) -> u64 {
+    match sum.unsigned_abs() {
+        0 => 0,
+        magnitude => round_quotient(sum < 0, magnitude, false, exponent, n, format),
+    }
+}
+
 /// RN(± (`magnitude` + f) * 2^`exponent` / `n`), rounded once; `sticky` says whether f, in [0, 1),
 /// is not 0, and then `magnitude` has its highest bit set. Neither `magnitude` nor `n` is 0.
 #[inline(always)]
-pub(crate) fn round_quotient<F: Format>(
+pub(crate) fn round_quotient(
     negative: bool,
     magnitude: u128,
     sticky: bool,
     exponent: i32,
     n: u64,
-) -> F {
+    format: Binary,
+) -> u64 {
     debug_assert!(!sticky || magnitude.leading_zeros() == 0);
     let quotient = Quotient::new(magnitude, exponent, n, false);
     let inexact = quotient.inexact || sticky;
-    F::round(negative, quotient.bits | u64::from(inexact), quotient.exponent)
+    format.round(negative, quotient.bits | u64::from(inexact), quotient.exponent)
 }
 
 #[cfg(test)]

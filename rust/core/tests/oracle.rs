@@ -4,7 +4,10 @@
 //! when m lies between the midpoints of r and its two neighbours, on a midpoint only if r is even.
 
 use dashu_int::IBig;
-use mean_core::{exact_mean, levels, mean, Float};
+use mean_core::{
+    exact_mean, levels, mean, mean_as, Binary, Bool, Element, Float, Format, Level, Time,
+};
+use mean_core::{BF16, F16};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -12,16 +15,64 @@ use proptest::sample::select;
 /// Release mode is for breadth; the debug run, some 50 times slower, is for its overflow checks.
 const CASES: u32 = if cfg!(debug_assertions) { 2_000 } else { 100_000 };
 
-/// Elements of the formats under test, with the neighbours that the definition needs.
-trait Tested: Float + Into<f64> + std::ops::Add<Output = Self> + std::fmt::Debug + 'static {}
-impl Tested for f32 {}
-impl Tested for f64 {}
+/// Elements of the formats under test, by other hands than the crate's.
+trait Tested: Float + std::fmt::Debug + 'static {
+    /// The numbers are below 2 to this.
+    const MAX_EXPONENT: usize;
+
+    fn value(self) -> f64; // exact
+    fn nearest(x: f64) -> Self;
+}
+
+impl Tested for F16 {
+    const MAX_EXPONENT: usize = 16;
+
+    fn value(self) -> f64 {
+        half::f16::from_bits(self.0).into()
+    }
+    fn nearest(x: f64) -> Self {
+        Self(half::f16::from_f64(x).to_bits())
+    }
+}
+
+impl Tested for BF16 {
+    const MAX_EXPONENT: usize = 128;
+
+    fn value(self) -> f64 {
+        half::bf16::from_bits(self.0).into()
+    }
+    fn nearest(x: f64) -> Self {
+        Self(half::bf16::from_f64(x).to_bits())
+    }
+}
+
+impl Tested for f32 {
+    const MAX_EXPONENT: usize = 128;
+
+    fn value(self) -> f64 {
+        self.into()
+    }
+    fn nearest(x: f64) -> Self {
+        x as Self
+    }
+}
+
+impl Tested for f64 {
+    const MAX_EXPONENT: usize = 1024;
+
+    fn value(self) -> f64 {
+        self
+    }
+    fn nearest(x: f64) -> Self {
+        x
+    }
+}
 
 /// Twice the exact value, in the smallest subnormals of float64; an infinity stands for the power
 /// of two that follows the largest finite number, as in IEEE 754's rule for rounding to it.
 fn twice<F: Tested>(x: F) -> IBig {
-    let max_exponent = if F::BITS == 32 { 128 } else { 1024 };
-    let x: f64 = x.into(); // exact
+    let max_exponent = F::MAX_EXPONENT;
+    let x = x.value();
     let bits = x.to_bits();
     let (exponent, fraction) = ((bits >> 52 & 0x7ff) as usize, bits & ((1 << 52) - 1));
     assert!(!x.is_nan(), "the mean of finite numbers is a NaN");
@@ -39,9 +90,13 @@ fn twice<F: Tested>(x: F) -> IBig {
 }
 
 /// Asserts that `result` is the mean of `data` (finite), by the definition of rounding.
-fn check<F: Tested>(data: &[F], result: F) {
+fn check<F: Tested, R: Tested>(data: &[F], result: R) {
+    check_sum(data, data.iter().map(|&x| twice(x)).sum::<IBig>(), result);
+}
+
+/// Asserts that `result` is the mean of `data`, of which `sum` is twice the sum.
+fn check_sum<E: std::fmt::Debug, F: Tested>(data: &[E], sum: IBig, result: F) {
     let n = IBig::from(data.len());
-    let sum: IBig = data.iter().map(|&x| twice(x)).sum::<IBig>();
     let bits = result.to_bits();
     let negative = bits >> (F::BITS - 1) != 0;
     if sum == IBig::ZERO {
@@ -53,12 +108,14 @@ fn check<F: Tested>(data: &[F], result: F) {
     let of = |bits| twice(F::from_bits(bits));
     let sum = if negative { -sum } else { sum };
     let value = of(magnitude_bits);
-    let above = of(magnitude_bits + 1);
     let even = magnitude_bits & 1 == 0;
     // 2 * mean = sum / n; the midpoint of 2a and 2b is a + b; all times 2n.
-    let upper = (&value + above) * &n;
     let doubled = sum * 2;
-    assert!(doubled < upper || (even && doubled == upper), "{result:?} is too small for {data:?}");
+    if magnitude_bits != F::INFINITY {
+        let upper = (&value + of(magnitude_bits + 1)) * &n;
+        let ok = doubled < upper || (even && doubled == upper);
+        assert!(ok, "{result:?} is too small for {data:?}");
+    }
     if magnitude_bits > 0 {
         let lower = (value + of(magnitude_bits - 1)) * n;
         assert!(
@@ -108,7 +165,8 @@ fn ties<F: Tested>() -> impl Strategy<Value = Vec<F>> {
         let next = F::from_bits(x.to_bits() + 1);
         let mut data = vec![x; k];
         data.resize(2 * k, next);
-        data.extend([x + x, next + next, F::signed(false, 0)]);
+        data.extend([x, next].map(|x| F::nearest(2.0 * x.value())));
+        data.push(F::signed(false, 0));
         data.push(F::from_bits(perturbation));
         data
     })
@@ -120,14 +178,14 @@ fn any_bits<F: Tested>() -> impl Strategy<Value = Vec<F>> {
 }
 
 /// The rules for special values, then the definition of rounding.
-fn check_any<F: Tested>(data: &[F], result: F) {
-    let values: Vec<f64> = data.iter().map(|&x| x.into()).collect();
+fn check_any<F: Tested, R: Tested>(data: &[F], result: R) {
+    let values: Vec<f64> = data.iter().map(|&x| x.value()).collect();
     let nan = values.iter().any(|x| x.is_nan());
     let special = match (nan, values.contains(&f64::INFINITY), values.contains(&-f64::INFINITY)) {
         (false, false, false) => return check(data, result),
-        (false, true, false) => F::infinity(false),
-        (false, false, true) => F::infinity(true),
-        _ => F::nan(),
+        (false, true, false) => R::infinity(false),
+        (false, false, true) => R::infinity(true),
+        _ => R::nan(),
     };
     assert_eq!(result.to_bits(), special.to_bits(), "{data:?}");
 }
@@ -147,23 +205,40 @@ fn constants<F: Tested>() -> impl Strategy<Value = Vec<F>> {
 fn assert_mean<F: Tested>(strategy: impl Strategy<Value = Vec<F>>) {
     let mut config = ProptestConfig::with_cases(CASES);
     config.failure_persistence = None;
-    proptest!(config, |(data in strategy)| check_any(&data, exact_mean(&data).unwrap()));
+    let levels = levels();
+    proptest!(config, |(data in strategy)| {
+        check_any(&data, exact_mean(&data).unwrap());
+        let (_, level) = levels[data.len() % levels.len()];
+        check_formats(level, &data);
+    });
+}
+
+/// Checks the means in every format, also those wider and narrower than the elements'.
+fn check_formats<F: Tested>(level: Level, data: &[F]) {
+    let mean = |format| mean_as(level, data, format).unwrap();
+    check_any(data, F16::from_bits(mean(Binary::B16)));
+    check_any(data, BF16::from_bits(mean(Binary::BF16)));
+    check_any(data, f32::from_bits(mean(Binary::B32) as u32));
+    check_any(data, f64::from_bits(mean(Binary::B64)));
 }
 
 macro_rules! against_the_definition {
-    ($($float:ident: $($family:ident)*;)*) => {$(
-        mod $float {
+    ($($module:ident, $float:ident: $($family:ident)*;)*) => {$(
+        mod $module {
             $(#[test]
             fn $family() {
-                super::assert_mean(super::$family::<$float>());
+                use super::*;
+                assert_mean(super::$family::<$float>());
             })*
         }
     )*};
 }
 
 against_the_definition! {
-    f32: windows cancelling ties subnormals huge_values constants any_bits;
-    f64: windows cancelling ties subnormals huge_values constants any_bits;
+    float16, F16: windows cancelling ties subnormals huge_values constants any_bits;
+    bfloat16, BF16: windows cancelling ties subnormals huge_values constants any_bits;
+    float32, f32: windows cancelling ties subnormals huge_values constants any_bits;
+    float64, f64: windows cancelling ties subnormals huge_values constants any_bits;
 }
 
 fn special_values<F: Tested>() {
@@ -201,11 +276,102 @@ fn special_values<F: Tested>() {
 }
 
 #[test]
-fn special_values_float32() {
+fn special_values_of_every_format() {
+    special_values::<F16>();
+    special_values::<BF16>();
     special_values::<f32>();
+    special_values::<f64>();
 }
 
+/// Integers against the definition of rounding, at every level and in every format.
+fn assert_integer_mean<E: Element + std::fmt::Debug>(data: &[E], value: impl Fn(&E) -> i128) {
+    // Twice the sum, in the smallest subnormals of float64.
+    let sum = data.iter().map(|x| IBig::from(value(x))).sum::<IBig>() << 1075;
+    for (_, level) in levels() {
+        let mean = |format| mean_as(level, data, format).unwrap();
+        check_sum(data, sum.clone(), F16::from_bits(mean(Binary::B16)));
+        check_sum(data, sum.clone(), BF16::from_bits(mean(Binary::BF16)));
+        check_sum(data, sum.clone(), f32::from_bits(mean(Binary::B32) as u32));
+        check_sum(data, sum.clone(), f64::from_bits(mean(Binary::B64)));
+    }
+}
+
+macro_rules! integers {
+    ($($element:ident)*) => {$(
+        mod $element {
+            use super::*;
+
+            /// From all equal to the whole range, at either end of it or in the middle.
+            fn data() -> impl Strategy<Value = Vec<$element>> {
+                let bits = $element::BITS;
+                let lengths = prop_oneof![99 => 1..200_usize, 1 => 200..3000_usize];
+                (0..bits, select(vec![0, $element::MIN, $element::MAX]), lengths).prop_flat_map(
+                    |(down, from, n)| {
+                        let spread = any::<$element>();
+                        vec(spread.prop_map(move |x| from.wrapping_add(x >> down)), n)
+                    },
+                )
+            }
+
+            #[test]
+            fn the_definition_of_rounding() {
+                let mut config = ProptestConfig::with_cases(CASES / 20);
+                config.failure_persistence = None;
+                proptest!(config, |(data in data())| {
+                    assert_integer_mean(&data, |&x| i128::from(x));
+                });
+            }
+
+            /// More elements of the extremes than the partial sums of a block could hold.
+            #[test]
+            fn blocks_do_not_overflow() {
+                let n = if cfg!(debug_assertions) { 70_000 } else { 20_000_000 };
+                let mut data = vec![$element::MAX; n];
+                for x in [$element::MAX, $element::MIN] {
+                    data.fill(x);
+                    for (name, level) in levels() {
+                        assert_eq!(mean(level, &data), Some(x as f64), "{name}");
+                    }
+                }
+            }
+        }
+    )*};
+}
+
+integers! { u8 i8 u16 i16 u32 i32 u64 i64 }
+
 #[test]
-fn special_values_float64() {
-    special_values::<f64>();
+fn any_byte_but_0_is_true() {
+    let strategy = vec(prop_oneof![Just(0), any::<u8>()].prop_map(Bool), 1..300);
+    let mut config = ProptestConfig::with_cases(CASES / 20);
+    config.failure_persistence = None;
+    proptest!(config, |(data in strategy)| {
+        assert_integer_mean(&data, |&Bool(byte)| i128::from(byte != 0));
+    });
+    for (name, level) in levels() {
+        assert_eq!(mean(level, &[Bool(255); 100_000]), Some(1.0), "{name}");
+    }
+}
+
+/// By the definition: no integer is nearer, and where two are as near it is the even one.
+#[test]
+fn times_are_rounded_to_the_nearest_even_integer() {
+    let near = |at: i64| (0..5_i64).prop_map(move |x| at.wrapping_add(x - 2));
+    let times = prop_oneof![any::<i64>(), near(0), near(i64::MAX), near(i64::MIN)];
+    let mut config = ProptestConfig::with_cases(CASES / 10);
+    config.failure_persistence = None;
+    proptest!(config, |(data in vec(times, 1..20))| {
+        let data: Vec<Time> = data.into_iter().map(Time).collect();
+        let n = data.len() as i128;
+        let sum: i128 = data.iter().map(|x| i128::from(x.0)).sum();
+        for (_, level) in levels() {
+            let mean = mean_as(level, &data, Binary::B64).unwrap() as i64;
+            if data.contains(&Time::NAT) {
+                prop_assert_eq!(mean, Time::NAT.0);
+                continue;
+            }
+            let twice_off = 2 * (sum - i128::from(mean) * n).abs();
+            prop_assert!(twice_off < n || (twice_off == n && mean % 2 == 0), "{data:?}: {mean}");
+        }
+    });
 }

@@ -1,7 +1,7 @@
 //! Families of data, each an attack on one argument in the proof of the kernels, and the comparison
 //! with the exact path that every SIMD level must pass on them.
 
-use mean_core::{exact_mean, mean, Element, Float, Level};
+use mean_core::{exact_mean, mean, Float, Level};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
@@ -28,15 +28,7 @@ pub const WIDEN_REST: usize = 1 << 18;
 
 /// The element types of the kernels, with the arithmetic that the families are made with.
 pub trait Tested:
-    Float
-    + Element<Mean = Self>
-    + Add<Output = Self>
-    + Mul<Output = Self>
-    + Neg<Output = Self>
-    + Debug
-    + Send
-    + Sync
-    + 'static
+    Float + Add<Output = Self> + Mul<Output = Self> + Neg<Output = Self> + Debug + Send + Sync + 'static
 {
     /// What a report calls it.
     const NAME: &'static str;

@@ -1,0 +1,156 @@
+//! Integers, truth values and times: their sum is exact in 128 bits.
+//!
+//! The loops are plain: compilers make vectors of them, at the instructions of the level that they
+//! are compiled for.
+
+use crate::element::Element;
+use crate::format::Binary;
+use crate::quotient::round_mean;
+use fearless_simd::Simd;
+
+/// An element that is an integer.
+trait Integer: Copy {
+    /// So many elements cannot overflow the partial sums of `sum_of_block`.
+    const BLOCK: usize;
+
+    /// The exact sum of at most `BLOCK` elements.
+    fn sum_of_block(block: &[Self]) -> i128;
+}
+
+/// The exact sum: below 2^127 for up to 2^63 - 1 elements below 2^64.
+#[inline(always)]
+fn sum<E: Integer>(data: &[E]) -> i128 {
+    let mut sum = 0;
+    for block in data.chunks(E::BLOCK) {
+        sum += E::sum_of_block(block);
+    }
+    sum
+}
+
+/// Integers that a wider register sums in one loop.
+macro_rules! narrow {
+    ($($element:ident in $wide:ident;)*) => {$(
+        impl Integer for $element {
+            const BLOCK: usize = 1 << ($wide::BITS - $element::BITS - 1);
+
+            #[inline(always)]
+            fn sum_of_block(block: &[Self]) -> i128 {
+                let mut sum: $wide = 0;
+                for &x in block {
+                    sum += $wide::from(x);
+                }
+                sum.into()
+            }
+        }
+    )*};
+}
+
+narrow! { u8 in u32; i8 in i32; u16 in u32; i16 in i32; u32 in u64; i32 in i64; }
+
+/// Integers of 64 bits: their upper and their lower halves.
+macro_rules! wide {
+    ($($element:ident)*) => {$(
+        impl Integer for $element {
+            const BLOCK: usize = 1 << 31;
+
+            #[inline(always)]
+            fn sum_of_block(block: &[Self]) -> i128 {
+                let (mut high, mut low): ($element, u64) = (0, 0);
+                for &x in block {
+                    high += x >> 32; // rounds down, so that the lower half is never negative
+                    low += x as u64 & 0xffff_ffff;
+                }
+                (i128::from(high) << 32) + i128::from(low)
+            }
+        }
+    )*};
+}
+
+wide! { u64 i64 }
+
+/// A truth value in a byte: anything but 0 is true, and counts as 1.
+#[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
+pub struct Bool(pub u8);
+
+impl Integer for Bool {
+    const BLOCK: usize = u8::BLOCK;
+
+    #[inline(always)]
+    fn sum_of_block(block: &[Self]) -> i128 {
+        let mut sum = 0_u32;
+        for &Self(byte) in block {
+            sum += u32::from(byte != 0);
+        }
+        sum.into()
+    }
+}
+
+macro_rules! elements {
+    ($($element:ident)*) => {$(
+        impl Element for $element {
+            type Mean = f64;
+
+            #[inline(always)]
+            fn mean_bits<S: Simd>(simd: S, data: &[Self], format: Binary) -> u64 {
+                let sum = simd.vectorize(#[inline(always)] || sum(data));
+                round_mean(sum, 0, data.len() as u64, format)
+            }
+        }
+    )*};
+}
+
+elements! { Bool u8 i8 u16 i16 u32 i32 u64 i64 }
+
+/// A time or a duration in integer units; the least of them is not a time (NaT).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Time(pub i64);
+
+impl Time {
+    /// Not a time.
+    pub const NAT: Self = Self(i64::MIN);
+}
+
+impl Integer for Time {
+    const BLOCK: usize = i64::BLOCK;
+
+    #[inline(always)]
+    fn sum_of_block(block: &[Self]) -> i128 {
+        let (mut high, mut low) = (0_i64, 0_u64);
+        for &Self(x) in block {
+            high += x >> 32;
+            low += x as u64 & 0xffff_ffff;
+        }
+        (i128::from(high) << 32) + i128::from(low)
+    }
+}
+
+impl Element for Time {
+    type Mean = Self;
+
+    /// To the nearest unit, ties to even; NaT where there is one.
+    #[inline(always)]
+    fn mean_bits<S: Simd>(simd: S, data: &[Self], _: Binary) -> u64 {
+        let (sum, any) = simd.vectorize(
+            #[inline(always)]
+            || {
+                let mut any = false;
+                for &x in data {
+                    any |= x == Self::NAT;
+                }
+                (sum(data), any)
+            },
+        );
+        let n = data.len() as i128;
+        let mean = if any { Self::NAT } else { Self(to_nearest(sum, n)) };
+        mean.0 as u64
+    }
+}
+
+/// sum / n to the nearest integer, ties to even. It lies between two elements, so it fits.
+fn to_nearest(sum: i128, n: i128) -> i64 {
+    let (down, rest) = (sum.div_euclid(n), sum.rem_euclid(n));
+    let up = rest > n - rest || (rest == n - rest && down & 1 == 1);
+    (down + i128::from(up)) as i64
+}
