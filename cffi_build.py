@@ -40,9 +40,13 @@ def cdef(header: str) -> str:
     preprocessor.parse(header)
     declarations = io.StringIO()
     preprocessor.write(declarations)
-    # Preprocessing took the constant out of the text; cffi is to know it.
-    (version,) = (token.value for token in preprocessor.macros["MEAN_ABI_VERSION"].value)
-    return f"#define MEAN_ABI_VERSION {version}\n{declarations.getvalue()}"
+    # Preprocessing took the constants out of the text; cffi is to know them.
+    constants = [
+        f"#define {name} {macro.value[0].value}\n"
+        for name, macro in preprocessor.macros.items()
+        if name.startswith("MEAN_") and [token.type for token in macro.value] == ["CPP_INTEGER"]
+    ]
+    return "".join(constants) + declarations.getvalue()
 
 
 ffibuilder = FFI()

@@ -45,6 +45,16 @@
 #define MEAN_ABI_VERSION 1
 
 /**
+ * Or-ed to a dtype: the bytes of each number are in the other order than this machine's.
+ */
+#define MEAN_DTYPE_SWAPPED 256
+
+/**
+ * For mean_reduce(): NaNs and NaTs do not count.
+ */
+#define MEAN_SKIP_NAN 1
+
+/**
  * What a call came to. Every value other than `MEAN_OK` is an error, also one that this header
  * does not list: a newer library may return new ones. Values are never renumbered.
  */
@@ -85,6 +95,23 @@ enum mean_status
      * The environment variable MEAN_SIMD names no SIMD level, or one that this CPU has not.
      */
     MEAN_BAD_SIMD_LEVEL = 7,
+    /**
+     * `axes` has a bit for an axis that the array has not.
+     */
+    MEAN_BAD_AXIS = 8,
+    /**
+     * A dtype is no mean_dtype, or not one that goes with the others.
+     */
+    MEAN_BAD_DTYPE = 9,
+    /**
+     * `ndim` is not 0 to 64, or the shapes do not go together, or an array would be larger than
+     * PTRDIFF_MAX bytes.
+     */
+    MEAN_BAD_SHAPE = 10,
+    /**
+     * `flags` has a bit that no flag has.
+     */
+    MEAN_BAD_FLAGS = 11,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -93,6 +120,114 @@ typedef enum mean_status mean_status;
 typedef int32_t mean_status;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
+
+/**
+ * The type of an array's elements. Values are never renumbered.
+ */
+enum mean_dtype
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * A byte: anything but 0 is true, and counts as 1.
+     */
+    MEAN_DTYPE_BOOL = 1,
+    /**
+     * int8_t.
+     */
+    MEAN_DTYPE_I8 = 2,
+    /**
+     * uint8_t.
+     */
+    MEAN_DTYPE_U8 = 3,
+    /**
+     * int16_t.
+     */
+    MEAN_DTYPE_I16 = 4,
+    /**
+     * uint16_t.
+     */
+    MEAN_DTYPE_U16 = 5,
+    /**
+     * int32_t.
+     */
+    MEAN_DTYPE_I32 = 6,
+    /**
+     * uint32_t.
+     */
+    MEAN_DTYPE_U32 = 7,
+    /**
+     * int64_t.
+     */
+    MEAN_DTYPE_I64 = 8,
+    /**
+     * uint64_t.
+     */
+    MEAN_DTYPE_U64 = 9,
+    /**
+     * IEEE 754 binary16.
+     */
+    MEAN_DTYPE_F16 = 10,
+    /**
+     * bfloat16: the upper half of a float.
+     */
+    MEAN_DTYPE_BF16 = 11,
+    /**
+     * float.
+     */
+    MEAN_DTYPE_F32 = 12,
+    /**
+     * double.
+     */
+    MEAN_DTYPE_F64 = 13,
+    /**
+     * Two floats: the real and the imaginary part.
+     */
+    MEAN_DTYPE_C64 = 14,
+    /**
+     * Two doubles: the real and the imaginary part.
+     */
+    MEAN_DTYPE_C128 = 15,
+    /**
+     * A time or a duration, as NumPy's: an int64_t of which INT64_MIN is not a time (NaT).
+     */
+    MEAN_DTYPE_TIME64 = 16,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum mean_dtype mean_dtype;
+#else
+typedef int32_t mean_dtype;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * An array in memory. Nothing of it is written to but `data` of a result.
+ */
+typedef struct mean_array {
+    /**
+     * The element with all indices 0. It need not be aligned.
+     */
+    void *data;
+    /**
+     * A mean_dtype, with MEAN_DTYPE_SWAPPED where that applies.
+     */
+    int32_t dtype;
+    /**
+     * Number of axes, 0 to 64.
+     */
+    int32_t ndim;
+    /**
+     * Length of each axis: `ndim` of them; may be null if `ndim` is 0.
+     */
+    const size_t *shape;
+    /**
+     * Bytes from one element to the next along each axis, of any sign, or 0; null for an array in C
+     * order without gaps.
+     */
+    const ptrdiff_t *strides;
+} mean_array;
 
 #ifdef __cplusplus
 extern "C" {
@@ -148,6 +283,149 @@ mean_status mean_f64(const double *data,
 mean_status mean_f32(const float *data, size_t len, ptrdiff_t stride, float *out);
 
 /**
+ * The mean of `len` IEEE 754 binary16 numbers by their encodings, rounded once to a binary16.
+ *
+ * @param data    the first element
+ * @param len     number of elements, at least 1
+ * @param stride  bytes from one element to the next: sizeof(uint16_t). Any, if len is 1
+ * @param out     receives the mean; left untouched on error
+ * @return as mean_f64()
+ *
+ * @pre As for mean_f64().
+ */
+mean_status mean_f16(const uint16_t *data, size_t len, ptrdiff_t stride, uint16_t *out);
+
+/**
+ * The mean of `len` bfloat16 numbers by their encodings, rounded once to a bfloat16.
+ *
+ * @param data    the first element
+ * @param len     number of elements, at least 1
+ * @param stride  bytes from one element to the next: sizeof(uint16_t). Any, if len is 1
+ * @param out     receives the mean; left untouched on error
+ * @return as mean_f64()
+ *
+ * @pre As for mean_f64().
+ */
+mean_status mean_bf16(const uint16_t *data, size_t len, ptrdiff_t stride, uint16_t *out);
+
+/**
+ * The mean of `len` truth values, rounded once to a double: any byte but 0 is true and counts as 1.
+ *
+ * @param data    the first element
+ * @param len     number of elements, at least 1
+ * @param stride  bytes from one element to the next: sizeof(uint8_t). Any, if len is 1
+ * @param out     receives the mean; left untouched on error
+ * @return as mean_f64()
+ *
+ * @pre As for mean_f64().
+ */
+mean_status mean_bool(const uint8_t *data, size_t len, ptrdiff_t stride, double *out);
+
+/**
+ * The mean of `len` int8_t, rounded once to a double.
+ *
+ * @param data    the first element
+ * @param len     number of elements, at least 1
+ * @param stride  bytes from one element to the next: sizeof(int8_t). Any, if len is 1
+ * @param out     receives the mean; left untouched on error
+ * @return as mean_f64()
+ *
+ * @pre As for mean_f64().
+ */
+mean_status mean_i8(const int8_t *data, size_t len, ptrdiff_t stride, double *out);
+
+/**
+ * The mean of `len` uint8_t, rounded once to a double.
+ *
+ * @param data    the first element
+ * @param len     number of elements, at least 1
+ * @param stride  bytes from one element to the next: sizeof(uint8_t). Any, if len is 1
+ * @param out     receives the mean; left untouched on error
+ * @return as mean_f64()
+ *
+ * @pre As for mean_f64().
+ */
+mean_status mean_u8(const uint8_t *data, size_t len, ptrdiff_t stride, double *out);
+
+/**
+ * The mean of `len` int16_t, rounded once to a double.
+ *
+ * @param data    the first element
+ * @param len     number of elements, at least 1
+ * @param stride  bytes from one element to the next: sizeof(int16_t). Any, if len is 1
+ * @param out     receives the mean; left untouched on error
+ * @return as mean_f64()
+ *
+ * @pre As for mean_f64().
+ */
+mean_status mean_i16(const int16_t *data, size_t len, ptrdiff_t stride, double *out);
+
+/**
+ * The mean of `len` uint16_t, rounded once to a double.
+ *
+ * @param data    the first element
+ * @param len     number of elements, at least 1
+ * @param stride  bytes from one element to the next: sizeof(uint16_t). Any, if len is 1
+ * @param out     receives the mean; left untouched on error
+ * @return as mean_f64()
+ *
+ * @pre As for mean_f64().
+ */
+mean_status mean_u16(const uint16_t *data, size_t len, ptrdiff_t stride, double *out);
+
+/**
+ * The mean of `len` int32_t, rounded once to a double.
+ *
+ * @param data    the first element
+ * @param len     number of elements, at least 1
+ * @param stride  bytes from one element to the next: sizeof(int32_t). Any, if len is 1
+ * @param out     receives the mean; left untouched on error
+ * @return as mean_f64()
+ *
+ * @pre As for mean_f64().
+ */
+mean_status mean_i32(const int32_t *data, size_t len, ptrdiff_t stride, double *out);
+
+/**
+ * The mean of `len` uint32_t, rounded once to a double.
+ *
+ * @param data    the first element
+ * @param len     number of elements, at least 1
+ * @param stride  bytes from one element to the next: sizeof(uint32_t). Any, if len is 1
+ * @param out     receives the mean; left untouched on error
+ * @return as mean_f64()
+ *
+ * @pre As for mean_f64().
+ */
+mean_status mean_u32(const uint32_t *data, size_t len, ptrdiff_t stride, double *out);
+
+/**
+ * The mean of `len` int64_t, rounded once to a double.
+ *
+ * @param data    the first element
+ * @param len     number of elements, at least 1
+ * @param stride  bytes from one element to the next: sizeof(int64_t). Any, if len is 1
+ * @param out     receives the mean; left untouched on error
+ * @return as mean_f64()
+ *
+ * @pre As for mean_f64().
+ */
+mean_status mean_i64(const int64_t *data, size_t len, ptrdiff_t stride, double *out);
+
+/**
+ * The mean of `len` uint64_t, rounded once to a double.
+ *
+ * @param data    the first element
+ * @param len     number of elements, at least 1
+ * @param stride  bytes from one element to the next: sizeof(uint64_t). Any, if len is 1
+ * @param out     receives the mean; left untouched on error
+ * @return as mean_f64()
+ *
+ * @pre As for mean_f64().
+ */
+mean_status mean_u64(const uint64_t *data, size_t len, ptrdiff_t stride, double *out);
+
+/**
  * mean_f64() of contiguous doubles by value: the mean, or NaN where mean_f64() would not return
  * MEAN_OK. For foreign-function interfaces, in which an out pointer costs more than a short mean;
  * where NaN comes back, mean_f64() tells which it is.
@@ -170,6 +448,62 @@ double mean_f64_or_nan(const double *data, size_t len);
  * @pre As for mean_f64().
  */
 float mean_f32_or_nan(const float *data, size_t len);
+
+/**
+ * The means along some axes of an array of any dtype, strides and alignment: each of them exact, and
+ * rounded once to the dtype of `out`. Nothing is copied but parts that fit a small buffer.
+ *
+ * The result has a cell for each index of the axes that stay. The dtype of `out` chooses what
+ * the means are rounded to: F16, BF16, F32 or F64 for real numbers, C64 or C128 for complex ones,
+ * whose parts are averaged separately, and TIME64 for times (to the nearest unit, ties to even).
+ * A NaT makes a mean NaT. Where no element counts, the mean is NaN or NaT.
+ *
+ * ```c
+ * const float x[2][3] = {{1, 2, 3}, {4, 5, 7}};
+ * const size_t rows_columns[] = {2, 3}, rows[] = {2};
+ * double means[2];
+ * const mean_array array = {(void *)x, MEAN_DTYPE_F32, 2, rows_columns, NULL};
+ * const mean_array out = {means, MEAN_DTYPE_F64, 1, rows, NULL};
+ * mean_status status = mean_reduce(&array, NULL, 1u << 1, 0, &out, NULL);
+ * ```
+ *
+ * @param array        the array
+ * @param mask         null, or an array of MEAN_DTYPE_BOOL that broadcasts to the shape of `array` as in
+ *                     NumPy: elements where it is 0 do not count
+ * @param axes         bit k is set if the means are along axis k; 0: each element is its own mean
+ * @param flags        0, or MEAN_SKIP_NAN: NaNs and NaTs do not count, nor complex numbers with a
+ *                     NaN in either part
+ * @param out          the result: the axes of `array` that stay, or all of them, with length 1 for those
+ *                     in `axes`. Any strides. Must not overlap `array` or `mask`
+ * @param empty_cells  null, or receives the number of cells in which no element counts
+ * @return the first of these that applies; all but MEAN_PANIC are checked before anything is written:
+ *   - MEAN_BAD_SIMD_LEVEL  MEAN_SIMD is set to what mean_simd_level() does not know
+ *   - MEAN_NULL_POINTER    array or out is null
+ *   - MEAN_BAD_SHAPE       ndim of an array is not 0 to 64
+ *   - MEAN_NULL_POINTER    shape of an array is null, and its ndim is not 0
+ *   - MEAN_BAD_FLAGS       flags has an unknown bit
+ *   - MEAN_BAD_DTYPE       an unknown dtype; out's does not go with the array's, or is swapped; mask's is
+ *                          not MEAN_DTYPE_BOOL
+ *   - MEAN_BAD_AXIS        axes has a bit for an axis that the array has not
+ *   - MEAN_BAD_SHAPE       an array is more than PTRDIFF_MAX bytes; mask does not broadcast to the array; out
+ *                          has another shape
+ *   - MEAN_OK              out has no cells: nothing is done
+ *   - MEAN_ZERO_LENGTH     the array has no elements
+ *   - MEAN_NULL_POINTER    data of an array is null
+ *   - MEAN_PANIC           this library failed (a bug)
+ *   - MEAN_OK              out holds the means
+ *
+ * @pre Unless they are null: `array`, `mask` and `out` must point to a mean_array, whose `shape` and `strides`
+ * must point to `ndim` numbers and whose elements must be readable, and for `out` writable, as these
+ * say; `empty_cells` must point to a writable size_t. Nothing may write to `array` and `mask` during the
+ * call.
+ */
+mean_status mean_reduce(const struct mean_array *array,
+                        const struct mean_array *mask,
+                        uint64_t axes,
+                        uint32_t flags,
+                        const struct mean_array *out,
+                        size_t *empty_cells);
 
 /**
  * What a status means and how to mend it, in one line of English.

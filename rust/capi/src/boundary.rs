@@ -1,12 +1,15 @@
 //! The boundary: the one source of `mean.h`, of the Python bindings and of their errors.
 //!
-//! To add a status: one variant and one message. To add a dtype: one exported function, written
-//! out because cbindgen does not see functions made by a macro. Then `make header`.
+//! To add a status: one variant and one message. To add a dtype: one tag, its line in
+//! `with_element!`, and one exported function, written out because cbindgen does not see functions
+//! made by a macro. Then `make header`.
 
+use crate::reduce::{self, Dtype};
 use crate::{call, simd};
+use mean_core::{Bool, Time, BF16, F16};
 use safer_ffi::c_char;
 use safer_ffi::prelude::{derive_ReprC, ffi_export};
-use std::ffi::CStr;
+use std::ffi::{c_void, CStr};
 
 /// Version of the binary interface: what a caller was compiled against.
 ///
@@ -36,7 +39,102 @@ pub enum mean_status {
     MEAN_PANIC = 6,
     /// The environment variable MEAN_SIMD names no SIMD level, or one that this CPU has not.
     MEAN_BAD_SIMD_LEVEL = 7,
+    /// `axes` has a bit for an axis that the array has not.
+    MEAN_BAD_AXIS = 8,
+    /// A dtype is no mean_dtype, or not one that goes with the others.
+    MEAN_BAD_DTYPE = 9,
+    /// `ndim` is not 0 to 64, or the shapes do not go together, or an array would be larger than
+    /// PTRDIFF_MAX bytes.
+    MEAN_BAD_SHAPE = 10,
+    /// `flags` has a bit that no flag has.
+    MEAN_BAD_FLAGS = 11,
 }
+
+/// The type of an array's elements. Values are never renumbered.
+#[derive_ReprC]
+#[repr(i32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(non_camel_case_types)] // the names are C's
+pub enum mean_dtype {
+    /// A byte: anything but 0 is true, and counts as 1.
+    MEAN_DTYPE_BOOL = 1,
+    /// int8_t.
+    MEAN_DTYPE_I8 = 2,
+    /// uint8_t.
+    MEAN_DTYPE_U8 = 3,
+    /// int16_t.
+    MEAN_DTYPE_I16 = 4,
+    /// uint16_t.
+    MEAN_DTYPE_U16 = 5,
+    /// int32_t.
+    MEAN_DTYPE_I32 = 6,
+    /// uint32_t.
+    MEAN_DTYPE_U32 = 7,
+    /// int64_t.
+    MEAN_DTYPE_I64 = 8,
+    /// uint64_t.
+    MEAN_DTYPE_U64 = 9,
+    /// IEEE 754 binary16.
+    MEAN_DTYPE_F16 = 10,
+    /// bfloat16: the upper half of a float.
+    MEAN_DTYPE_BF16 = 11,
+    /// float.
+    MEAN_DTYPE_F32 = 12,
+    /// double.
+    MEAN_DTYPE_F64 = 13,
+    /// Two floats: the real and the imaginary part.
+    MEAN_DTYPE_C64 = 14,
+    /// Two doubles: the real and the imaginary part.
+    MEAN_DTYPE_C128 = 15,
+    /// A time or a duration, as NumPy's: an int64_t of which INT64_MIN is not a time (NaT).
+    MEAN_DTYPE_TIME64 = 16,
+}
+
+/// Or-ed to a dtype: the bytes of each number are in the other order than this machine's.
+pub const MEAN_DTYPE_SWAPPED: i32 = 0x100;
+
+/// The dtypes: for each tag the element type that does the work. (A complex number is two of its
+/// parts.)
+pub(crate) const DTYPES: &[Dtype] = &[
+    Dtype::real::<Bool>(mean_dtype::MEAN_DTYPE_BOOL),
+    Dtype::real::<i8>(mean_dtype::MEAN_DTYPE_I8),
+    Dtype::real::<u8>(mean_dtype::MEAN_DTYPE_U8),
+    Dtype::real::<i16>(mean_dtype::MEAN_DTYPE_I16),
+    Dtype::real::<u16>(mean_dtype::MEAN_DTYPE_U16),
+    Dtype::real::<i32>(mean_dtype::MEAN_DTYPE_I32),
+    Dtype::real::<u32>(mean_dtype::MEAN_DTYPE_U32),
+    Dtype::real::<i64>(mean_dtype::MEAN_DTYPE_I64),
+    Dtype::real::<u64>(mean_dtype::MEAN_DTYPE_U64),
+    Dtype::float::<F16>(mean_dtype::MEAN_DTYPE_F16),
+    Dtype::float::<BF16>(mean_dtype::MEAN_DTYPE_BF16),
+    Dtype::float::<f32>(mean_dtype::MEAN_DTYPE_F32),
+    Dtype::float::<f64>(mean_dtype::MEAN_DTYPE_F64),
+    Dtype::complex::<f32>(mean_dtype::MEAN_DTYPE_C64),
+    Dtype::complex::<f64>(mean_dtype::MEAN_DTYPE_C128),
+    Dtype::time::<Time>(mean_dtype::MEAN_DTYPE_TIME64),
+];
+
+/// An array in memory. Nothing of it is written to but `data` of a result.
+#[derive_ReprC]
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(non_camel_case_types)] // the name is C's
+pub struct mean_array {
+    /// The element with all indices 0. It need not be aligned.
+    pub data: *mut c_void,
+    /// A mean_dtype, with MEAN_DTYPE_SWAPPED where that applies.
+    pub dtype: i32,
+    /// Number of axes, 0 to 64.
+    pub ndim: i32,
+    /// Length of each axis: `ndim` of them; may be null if `ndim` is 0.
+    pub shape: *const usize,
+    /// Bytes from one element to the next along each axis, of any sign, or 0; null for an array in C
+    /// order without gaps.
+    pub strides: *const isize,
+}
+
+/// For mean_reduce(): NaNs and NaTs do not count.
+pub const MEAN_SKIP_NAN: u32 = 1;
 
 /// What each status means and how to mend it.
 pub(crate) const MESSAGES: &[(mean_status, &CStr)] = &[
@@ -51,7 +149,7 @@ pub(crate) const MESSAGES: &[(mean_status, &CStr)] = &[
     ),
     (
         mean_status::MEAN_NOT_CONTIGUOUS,
-        c"not contiguous: `stride` must be the element size in bytes; copy the elements side by side first",
+        c"not contiguous: `stride` must be the element size in bytes; mean_reduce() takes any strides",
     ),
     (
         mean_status::MEAN_MISALIGNED,
@@ -68,6 +166,22 @@ pub(crate) const MESSAGES: &[(mean_status, &CStr)] = &[
     (
         mean_status::MEAN_BAD_SIMD_LEVEL,
         c"bad SIMD level: MEAN_SIMD names none that this CPU has; unset it, or set it to one of fallback, sse2, sse4.2, avx2, avx512, neon",
+    ),
+    (
+        mean_status::MEAN_BAD_AXIS,
+        c"bad axis: `axes` has a bit for an axis that the array has not; bit k is for axis k, below `ndim`",
+    ),
+    (
+        mean_status::MEAN_BAD_DTYPE,
+        c"bad dtype: each must be a mean_dtype; the mean of real numbers is F16, BF16, F32 or F64, of complex ones C64 or C128, of times TIME64; `where` is BOOL",
+    ),
+    (
+        mean_status::MEAN_BAD_SHAPE,
+        c"bad shape: `ndim` must be 0 to 64 and the array at most PTRDIFF_MAX bytes; `where` must broadcast to the array, and `out` have its shape without the reduced axes, or with them of length 1",
+    ),
+    (
+        mean_status::MEAN_BAD_FLAGS,
+        c"bad flags: a bit is set that no flag has; MEAN_SKIP_NAN is the only one",
     ),
 ];
 
@@ -135,6 +249,248 @@ pub unsafe extern "C" fn mean_f32(
     unsafe { call::mean(data, len, stride, out) }
 }
 
+/// The mean of `len` IEEE 754 binary16 numbers by their encodings, rounded once to a binary16.
+///
+/// @param data    the first element
+/// @param len     number of elements, at least 1
+/// @param stride  bytes from one element to the next: sizeof(uint16_t). Any, if len is 1
+/// @param out     receives the mean; left untouched on error
+/// @return as mean_f64()
+///
+/// # Safety
+///
+/// As for mean_f64().
+#[ffi_export]
+pub unsafe extern "C" fn mean_f16(
+    data: *const u16,
+    len: usize,
+    stride: isize,
+    out: *mut u16,
+) -> mean_status {
+    // SAFETY: the caller keeps this function's contract, which is `call::mean`'s.
+    unsafe { call::mean(data.cast::<F16>(), len, stride, out.cast()) }
+}
+
+/// The mean of `len` bfloat16 numbers by their encodings, rounded once to a bfloat16.
+///
+/// @param data    the first element
+/// @param len     number of elements, at least 1
+/// @param stride  bytes from one element to the next: sizeof(uint16_t). Any, if len is 1
+/// @param out     receives the mean; left untouched on error
+/// @return as mean_f64()
+///
+/// # Safety
+///
+/// As for mean_f64().
+#[ffi_export]
+pub unsafe extern "C" fn mean_bf16(
+    data: *const u16,
+    len: usize,
+    stride: isize,
+    out: *mut u16,
+) -> mean_status {
+    // SAFETY: the caller keeps this function's contract, which is `call::mean`'s.
+    unsafe { call::mean(data.cast::<BF16>(), len, stride, out.cast()) }
+}
+
+/// The mean of `len` truth values, rounded once to a double: any byte but 0 is true and counts as 1.
+///
+/// @param data    the first element
+/// @param len     number of elements, at least 1
+/// @param stride  bytes from one element to the next: sizeof(uint8_t). Any, if len is 1
+/// @param out     receives the mean; left untouched on error
+/// @return as mean_f64()
+///
+/// # Safety
+///
+/// As for mean_f64().
+#[ffi_export]
+pub unsafe extern "C" fn mean_bool(
+    data: *const u8,
+    len: usize,
+    stride: isize,
+    out: *mut f64,
+) -> mean_status {
+    // SAFETY: the caller keeps this function's contract, which is `call::mean`'s.
+    unsafe { call::mean(data.cast::<Bool>(), len, stride, out) }
+}
+
+/// The mean of `len` int8_t, rounded once to a double.
+///
+/// @param data    the first element
+/// @param len     number of elements, at least 1
+/// @param stride  bytes from one element to the next: sizeof(int8_t). Any, if len is 1
+/// @param out     receives the mean; left untouched on error
+/// @return as mean_f64()
+///
+/// # Safety
+///
+/// As for mean_f64().
+#[ffi_export]
+pub unsafe extern "C" fn mean_i8(
+    data: *const i8,
+    len: usize,
+    stride: isize,
+    out: *mut f64,
+) -> mean_status {
+    // SAFETY: the caller keeps this function's contract, which is `call::mean`'s.
+    unsafe { call::mean(data, len, stride, out) }
+}
+
+/// The mean of `len` uint8_t, rounded once to a double.
+///
+/// @param data    the first element
+/// @param len     number of elements, at least 1
+/// @param stride  bytes from one element to the next: sizeof(uint8_t). Any, if len is 1
+/// @param out     receives the mean; left untouched on error
+/// @return as mean_f64()
+///
+/// # Safety
+///
+/// As for mean_f64().
+#[ffi_export]
+pub unsafe extern "C" fn mean_u8(
+    data: *const u8,
+    len: usize,
+    stride: isize,
+    out: *mut f64,
+) -> mean_status {
+    // SAFETY: the caller keeps this function's contract, which is `call::mean`'s.
+    unsafe { call::mean(data, len, stride, out) }
+}
+
+/// The mean of `len` int16_t, rounded once to a double.
+///
+/// @param data    the first element
+/// @param len     number of elements, at least 1
+/// @param stride  bytes from one element to the next: sizeof(int16_t). Any, if len is 1
+/// @param out     receives the mean; left untouched on error
+/// @return as mean_f64()
+///
+/// # Safety
+///
+/// As for mean_f64().
+#[ffi_export]
+pub unsafe extern "C" fn mean_i16(
+    data: *const i16,
+    len: usize,
+    stride: isize,
+    out: *mut f64,
+) -> mean_status {
+    // SAFETY: the caller keeps this function's contract, which is `call::mean`'s.
+    unsafe { call::mean(data, len, stride, out) }
+}
+
+/// The mean of `len` uint16_t, rounded once to a double.
+///
+/// @param data    the first element
+/// @param len     number of elements, at least 1
+/// @param stride  bytes from one element to the next: sizeof(uint16_t). Any, if len is 1
+/// @param out     receives the mean; left untouched on error
+/// @return as mean_f64()
+///
+/// # Safety
+///
+/// As for mean_f64().
+#[ffi_export]
+pub unsafe extern "C" fn mean_u16(
+    data: *const u16,
+    len: usize,
+    stride: isize,
+    out: *mut f64,
+) -> mean_status {
+    // SAFETY: the caller keeps this function's contract, which is `call::mean`'s.
+    unsafe { call::mean(data, len, stride, out) }
+}
+
+/// The mean of `len` int32_t, rounded once to a double.
+///
+/// @param data    the first element
+/// @param len     number of elements, at least 1
+/// @param stride  bytes from one element to the next: sizeof(int32_t). Any, if len is 1
+/// @param out     receives the mean; left untouched on error
+/// @return as mean_f64()
+///
+/// # Safety
+///
+/// As for mean_f64().
+#[ffi_export]
+pub unsafe extern "C" fn mean_i32(
+    data: *const i32,
+    len: usize,
+    stride: isize,
+    out: *mut f64,
+) -> mean_status {
+    // SAFETY: the caller keeps this function's contract, which is `call::mean`'s.
+    unsafe { call::mean(data, len, stride, out) }
+}
+
+/// The mean of `len` uint32_t, rounded once to a double.
+///
+/// @param data    the first element
+/// @param len     number of elements, at least 1
+/// @param stride  bytes from one element to the next: sizeof(uint32_t). Any, if len is 1
+/// @param out     receives the mean; left untouched on error
+/// @return as mean_f64()
+///
+/// # Safety
+///
+/// As for mean_f64().
+#[ffi_export]
+pub unsafe extern "C" fn mean_u32(
+    data: *const u32,
+    len: usize,
+    stride: isize,
+    out: *mut f64,
+) -> mean_status {
+    // SAFETY: the caller keeps this function's contract, which is `call::mean`'s.
+    unsafe { call::mean(data, len, stride, out) }
+}
+
+/// The mean of `len` int64_t, rounded once to a double.
+///
+/// @param data    the first element
+/// @param len     number of elements, at least 1
+/// @param stride  bytes from one element to the next: sizeof(int64_t). Any, if len is 1
+/// @param out     receives the mean; left untouched on error
+/// @return as mean_f64()
+///
+/// # Safety
+///
+/// As for mean_f64().
+#[ffi_export]
+pub unsafe extern "C" fn mean_i64(
+    data: *const i64,
+    len: usize,
+    stride: isize,
+    out: *mut f64,
+) -> mean_status {
+    // SAFETY: the caller keeps this function's contract, which is `call::mean`'s.
+    unsafe { call::mean(data, len, stride, out) }
+}
+
+/// The mean of `len` uint64_t, rounded once to a double.
+///
+/// @param data    the first element
+/// @param len     number of elements, at least 1
+/// @param stride  bytes from one element to the next: sizeof(uint64_t). Any, if len is 1
+/// @param out     receives the mean; left untouched on error
+/// @return as mean_f64()
+///
+/// # Safety
+///
+/// As for mean_f64().
+#[ffi_export]
+pub unsafe extern "C" fn mean_u64(
+    data: *const u64,
+    len: usize,
+    stride: isize,
+    out: *mut f64,
+) -> mean_status {
+    // SAFETY: the caller keeps this function's contract, which is `call::mean`'s.
+    unsafe { call::mean(data, len, stride, out) }
+}
+
 /// mean_f64() of contiguous doubles by value: the mean, or NaN where mean_f64() would not return
 /// MEAN_OK. For foreign-function interfaces, in which an out pointer costs more than a short mean;
 /// where NaN comes back, mean_f64() tells which it is.
@@ -165,6 +521,68 @@ pub unsafe extern "C" fn mean_f64_or_nan(data: *const f64, len: usize) -> f64 {
 pub unsafe extern "C" fn mean_f32_or_nan(data: *const f32, len: usize) -> f32 {
     // SAFETY: the caller keeps this function's contract, which is `call::mean_or_nan`'s.
     unsafe { call::mean_or_nan(data, len) }
+}
+
+/// The means along some axes of an array of any dtype, strides and alignment: each of them exact, and
+/// rounded once to the dtype of `out`. Nothing is copied but parts that fit a small buffer.
+///
+/// The result has a cell for each index of the axes that stay. The dtype of `out` chooses what
+/// the means are rounded to: F16, BF16, F32 or F64 for real numbers, C64 or C128 for complex ones,
+/// whose parts are averaged separately, and TIME64 for times (to the nearest unit, ties to even).
+/// A NaT makes a mean NaT. Where no element counts, the mean is NaN or NaT.
+///
+/// ```c
+/// const float x[2][3] = {{1, 2, 3}, {4, 5, 7}};
+/// const size_t rows_columns[] = {2, 3}, rows[] = {2};
+/// double means[2];
+/// const mean_array array = {(void *)x, MEAN_DTYPE_F32, 2, rows_columns, NULL};
+/// const mean_array out = {means, MEAN_DTYPE_F64, 1, rows, NULL};
+/// mean_status status = mean_reduce(&array, NULL, 1u << 1, 0, &out, NULL);
+/// ```
+///
+/// @param array        the array
+/// @param mask         null, or an array of MEAN_DTYPE_BOOL that broadcasts to the shape of `array` as in
+///                     NumPy: elements where it is 0 do not count
+/// @param axes         bit k is set if the means are along axis k; 0: each element is its own mean
+/// @param flags        0, or MEAN_SKIP_NAN: NaNs and NaTs do not count, nor complex numbers with a
+///                     NaN in either part
+/// @param out          the result: the axes of `array` that stay, or all of them, with length 1 for those
+///                     in `axes`. Any strides. Must not overlap `array` or `mask`
+/// @param empty_cells  null, or receives the number of cells in which no element counts
+/// @return the first of these that applies; all but MEAN_PANIC are checked before anything is written:
+///   - MEAN_BAD_SIMD_LEVEL  MEAN_SIMD is set to what mean_simd_level() does not know
+///   - MEAN_NULL_POINTER    array or out is null
+///   - MEAN_BAD_SHAPE       ndim of an array is not 0 to 64
+///   - MEAN_NULL_POINTER    shape of an array is null, and its ndim is not 0
+///   - MEAN_BAD_FLAGS       flags has an unknown bit
+///   - MEAN_BAD_DTYPE       an unknown dtype; out's does not go with the array's, or is swapped; mask's is
+///                          not MEAN_DTYPE_BOOL
+///   - MEAN_BAD_AXIS        axes has a bit for an axis that the array has not
+///   - MEAN_BAD_SHAPE       an array is more than PTRDIFF_MAX bytes; mask does not broadcast to the array; out
+///                          has another shape
+///   - MEAN_OK              out has no cells: nothing is done
+///   - MEAN_ZERO_LENGTH     the array has no elements
+///   - MEAN_NULL_POINTER    data of an array is null
+///   - MEAN_PANIC           this library failed (a bug)
+///   - MEAN_OK              out holds the means
+///
+/// # Safety
+///
+/// Unless they are null: `array`, `mask` and `out` must point to a mean_array, whose `shape` and `strides`
+/// must point to `ndim` numbers and whose elements must be readable, and for `out` writable, as these
+/// say; `empty_cells` must point to a writable size_t. Nothing may write to `array` and `mask` during the
+/// call.
+#[ffi_export]
+pub unsafe extern "C" fn mean_reduce(
+    array: *const mean_array,
+    mask: *const mean_array,
+    axes: u64,
+    flags: u32,
+    out: *const mean_array,
+    empty_cells: *mut usize,
+) -> mean_status {
+    // SAFETY: the caller keeps this function's contract, which is `reduce::reduce`'s.
+    unsafe { reduce::reduce(array, mask, axes, flags, out, empty_cells) }
 }
 
 /// What a status means and how to mend it, in one line of English.

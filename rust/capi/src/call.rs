@@ -2,7 +2,7 @@
 
 use crate::boundary::{mean_status, MESSAGES};
 use crate::simd;
-use mean_core::Float;
+use mean_core::{Element, Float, Format};
 use std::ffi::CStr;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
@@ -26,11 +26,11 @@ pub(crate) fn message(status: i32) -> &'static CStr {
 ///
 /// Unless they are null: `data` must be valid for reads of `len` elements that nothing writes
 /// during the call, and `out` for a write.
-pub(crate) unsafe fn mean<E: Float>(
+pub(crate) unsafe fn mean<E: Element<Mean: Format>>(
     data: *const E,
     len: usize,
     stride: isize,
-    out: *mut E,
+    out: *mut E::Mean,
 ) -> mean_status {
     guard(|| {
         let (_, level) = simd::level().ok_or(mean_status::MEAN_BAD_SIMD_LEVEL)?;
@@ -83,7 +83,7 @@ fn check<E, M>(data: *const E, len: usize, stride: isize, out: *mut M) -> Result
 }
 
 /// Runs `body`; a panic becomes a status, so that it never crosses into C.
-fn guard(body: impl FnOnce() -> Result<(), mean_status>) -> mean_status {
+pub(crate) fn guard(body: impl FnOnce() -> Result<(), mean_status>) -> mean_status {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => mean_status::MEAN_OK,
         Ok(Err(status)) => status,

@@ -3,7 +3,10 @@
 //! | file | what it knows |
 //! |---|---|
 //! | `boundary.rs` | the ABI: statuses, version, exported functions. `mean.h` is rendered from it |
-//! | `call.rs` | one call: the checks in their documented order, the slice, the caught panic |
+//! | `call.rs` | one `mean_<type>` call: the checks in their documented order, the slice, the caught panic |
+//! | `reduce.rs` | one `mean_reduce` call: the checks, then cell after cell |
+//! | `layout.rs` | axes: which elements make a cell, in the order of memory |
+//! | `cell.rs` | the elements of one cell after the other, in place or packed into a small buffer |
 //! | `simd.rs` | the SIMD level of this process |
 #![warn(missing_docs)]
 
@@ -12,6 +15,9 @@ compile_error!("MEAN_PANIC needs panic = \"unwind\": an abort would take the cal
 
 mod boundary;
 mod call;
+mod cell;
+mod layout;
+mod reduce;
 mod simd;
 
 pub use boundary::*;

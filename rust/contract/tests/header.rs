@@ -38,19 +38,40 @@ fn safer_ffi_declares_the_same_abi() {
     assert_eq!(functions(&ours), functions(&witness));
     assert!(functions(&ours).contains("mean_f64"));
     let (our_constants, witness_constants) = (constants(&ours), constants(&witness));
-    assert!(our_constants.keys().eq(witness_constants.keys()), "{ours}{witness}");
+    // safer-ffi leaves out what no prototype needs.
+    let needed = our_constants.keys().filter(|name| !name.starts_with("MEANDTYPE"));
+    assert!(needed.eq(witness_constants.keys()), "{ours}{witness}");
     assert_eq!(our_constants["MEANPANIC"], "MEAN_PANIC");
+    assert_eq!(our_constants["MEANDTYPEF64"], "MEAN_DTYPE_F64");
 
+    // Both define the enum and the struct, which one file may do once. The second enum gets another
+    // name; the second struct, too, and is compared field by field before functions take the first.
+    let (start, end) = ("typedef struct mean_array {", "} mean_array_t;");
+    let (before, rest) = witness.split_once(start).unwrap();
+    let (fields, after) = rest.split_once(end).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("witness.h"), &witness).unwrap();
-    // Both name the enum's tag mean_status, which one file may define once.
+    let witness = format!(
+        "{before} struct witness_mean_array {{ {fields} }}; typedef mean_array mean_array_t; {after}"
+    );
+    std::fs::write(folder.path().join("witness.h"), witness).unwrap();
     let mut both = String::from(
         "#include \"mean.h\"
+         #include <stddef.h>
          #include <sys/types.h>
          #define mean_status witness_mean_status
-         #include \"witness.h\"\n",
+         #include \"witness.h\"
+         #define OURS(field) (((struct mean_array *)0)->field)
+         #define WITNESS(field) (((struct witness_mean_array *)0)->field)
+         #define SAME(field) _Static_assert( \\
+             offsetof(struct mean_array, field) == offsetof(struct witness_mean_array, field) \\
+                 && _Generic(&OURS(field), __typeof__(&WITNESS(field)): 1, default: 0), #field)
+         _Static_assert(sizeof(mean_array) == sizeof(struct witness_mean_array), \"size\");\n",
     );
-    for (our, witness) in our_constants.values().zip(witness_constants.values()) {
+    for field in ["data", "dtype", "ndim", "shape", "strides"] {
+        writeln!(both, "SAME({field});").unwrap();
+    }
+    for (name, witness) in &witness_constants {
+        let our = our_constants[name];
         writeln!(both, "_Static_assert((int){our} == (int){witness}, \"{our}\");").unwrap();
     }
     let source = folder.path().join("both.c");

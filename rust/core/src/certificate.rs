@@ -29,13 +29,12 @@ impl Bounded {
         if magnitude <= self.bound {
             return None; // the sign is open
         }
-        // One division nearly always settles it. An element drops at most a unit of the sum, so with
-        // the quotient's last bit no finer than that unit, S / n is within two of the quotient's
-        // bits: one for what the division leaves, one for bound / n. Only a midpoint so near could
-        // come between.
-        debug_assert!(self.bound <= u128::from(n));
+        // One division nearly always settles it. With at most a unit of the sum dropped for each of
+        // the n, and the quotient's last bit no finer than that unit, S / n is within two of the
+        // quotient's bits: one for what the division leaves, one for bound / n. Only a midpoint so
+        // near could come between.
         let quotient = Quotient::new(magnitude, self.unit, n, true);
-        if quotient.exponent >= self.unit {
+        if quotient.exponent >= self.unit && self.bound <= u128::from(n) {
             let leading = 63 - quotient.bits.leading_zeros() as i32 + quotient.exponent;
             let grid = (leading - format.fraction_bits() as i32).max(format.min_exponent());
             let dropped = grid - quotient.exponent;

@@ -1,6 +1,7 @@
 //! The element types. To add one: its impl here, or in `integer.rs`.
 
 use crate::format::{Binary, Format};
+use crate::runs::Runs;
 use fearless_simd::{prelude::*, Simd};
 
 /// A type whose numbers have a mean.
@@ -8,9 +9,30 @@ pub trait Element: Copy {
     /// The type of the mean, if no other is asked for.
     type Mean: Copy;
 
-    /// The encoding of the mean of `data`, which is not empty, rounded once to `format`. (The mean
-    /// of times is a time, whatever `format` says.)
-    fn mean_bits<S: Simd>(simd: S, data: &[Self], format: Binary) -> u64;
+    /// What may stand in for an element that does not count: it leaves every sum as it is.
+    fn zero() -> Self;
+
+    /// Whether it is missing: a NaN or a NaT.
+    #[inline(always)]
+    fn is_missing(self) -> bool {
+        false
+    }
+
+    /// The element whose bytes are in the other order.
+    fn swap_bytes(self) -> Self;
+
+    /// The encoding of the mean of nothing: NaN or NaT.
+    fn nothing(format: Binary) -> u64 {
+        format.nan()
+    }
+
+    /// The encoding of the mean of `data`, which is not empty and of which `n` elements count (the
+    /// others are zeros), rounded once to `format`. (The mean of times is a time, whatever `format`
+    /// says.)
+    fn mean_bits<S: Simd>(simd: S, data: &[Self], n: u64, format: Binary) -> u64;
+
+    /// The same of elements that come in runs; `None` where none of them counts.
+    fn mean_of_runs<S: Simd>(simd: S, runs: &mut dyn Runs<Self>, format: Binary) -> Option<u64>;
 }
 
 /// A floating-point element that float64 lanes hold exactly.
@@ -31,8 +53,27 @@ impl<E: Float> Element for E {
     type Mean = Self;
 
     #[inline(always)]
-    fn mean_bits<S: Simd>(simd: S, data: &[Self], format: Binary) -> u64 {
-        crate::mean_at(simd, data, format)
+    fn zero() -> Self {
+        Self::from_bits(0)
+    }
+
+    #[inline(always)]
+    fn is_missing(self) -> bool {
+        self.magnitude_bits() > Self::INFINITY
+    }
+
+    #[inline(always)]
+    fn swap_bytes(self) -> Self {
+        Self::from_bits(self.to_bits().swap_bytes() >> (64 - Self::BITS))
+    }
+
+    #[inline(always)]
+    fn mean_bits<S: Simd>(simd: S, data: &[Self], n: u64, format: Binary) -> u64 {
+        crate::mean_at(simd, data, n, format)
+    }
+
+    fn mean_of_runs<S: Simd>(simd: S, runs: &mut dyn Runs<Self>, format: Binary) -> Option<u64> {
+        crate::mean_of_runs_at(simd, runs, format)
     }
 }
 

@@ -8,6 +8,7 @@
 use crate::element::Float;
 use crate::format::Binary;
 use crate::quotient::{round_mean, round_quotient};
+use crate::runs::Runs;
 
 /// Bits in a digit. A digit lives in an i64, whose other bits save the carries.
 const DIGIT_BITS: u32 = 32;
@@ -24,38 +25,82 @@ const _: () = assert!((ADDITIONS_PER_CARRY as u64 + 1) << 53 <= i64::MAX as u64)
 /// assert_eq!(mean_core::exact_mean(&[1e100, 1.0, -1e100]), Some(1.0 / 3.0));
 /// ```
 pub fn exact_mean<E: Float>(data: &[E]) -> Option<E> {
-    (!data.is_empty()).then(|| E::from_bits(exact_mean_bits(data, E::BINARY)))
+    let n = data.len() as u64;
+    (n > 0).then(|| E::from_bits(exact_mean_bits(data, n, E::BINARY)))
 }
 
-/// The encoding of the mean of `data`, which is not empty.
+/// The encoding of the mean of `data`, of which `n` elements count.
 #[inline(always)]
-pub(crate) fn exact_mean_bits<E: Float>(data: &[E], format: Binary) -> u64 {
-    if let Some(special) = special_mean(data, format) {
-        return special;
+pub(crate) fn exact_mean_bits<E: Float>(data: &[E], n: u64, format: Binary) -> u64 {
+    let specials = Specials::of(data);
+    if specials.any() {
+        return specials.mean(format);
     }
     let mut sum = ExactSum::new();
     sum.extend(data);
-    sum.mean(data.len() as u64, format)
+    sum.mean(n, format)
 }
 
-/// The mean where an element is not finite: an infinity, or NaN for a NaN or infinities of both
-/// signs.
+/// The encoding of the mean of elements in runs, of which at least one counts.
 #[inline(always)]
-fn special_mean<E: Float>(data: &[E], format: Binary) -> Option<u64> {
-    // In chunks, so that a vector loop looks at them and an early one ends the search.
-    let special = |x: &E| x.magnitude_bits() >= E::INFINITY;
-    let chunk = |chunk: &[E]| chunk.iter().fold(false, |any, x| any | special(x));
-    if !data.chunks(1024).any(chunk) {
-        return None;
+pub(crate) fn exact_mean_of_runs<E: Float>(runs: &mut dyn Runs<E>, format: Binary) -> Option<u64> {
+    let (mut sum, mut specials) = (ExactSum::new(), Specials::default());
+    while let Some(run) = runs.next_run() {
+        specials.merge(Specials::of(run));
+        if !specials.any() {
+            sum.extend(run);
+        }
     }
-    let has = |bits| data.iter().any(|x| x.to_bits() == bits);
-    let nan = data.iter().any(|x| x.magnitude_bits() > E::INFINITY);
-    let (plus, minus) = (has(E::INFINITY), has(E::INFINITY | E::SIGN));
-    Some(if nan || (plus && minus) {
-        format.nan()
-    } else {
-        format.signed(minus, format.infinity())
-    })
+    match runs.count() {
+        0 => None,
+        _ if specials.any() => Some(specials.mean(format)),
+        n => Some(sum.mean(n, format)),
+    }
+}
+
+/// Which elements are there that are not finite.
+#[derive(Clone, Copy, Default)]
+struct Specials {
+    nan: bool,
+    plus: bool,
+    minus: bool,
+}
+
+impl Specials {
+    #[inline(always)]
+    fn of<E: Float>(data: &[E]) -> Self {
+        // In chunks, so that a vector loop looks at them and an early one ends the search.
+        let special = |x: &E| x.magnitude_bits() >= E::INFINITY;
+        let chunk = |chunk: &[E]| chunk.iter().fold(false, |any, x| any | special(x));
+        if !data.chunks(1024).any(chunk) {
+            return Self::default();
+        }
+        let has = |bits| data.iter().any(|x| x.to_bits() == bits);
+        Self {
+            nan: data.iter().any(|x| x.magnitude_bits() > E::INFINITY),
+            plus: has(E::INFINITY),
+            minus: has(E::INFINITY | E::SIGN),
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.nan |= other.nan;
+        self.plus |= other.plus;
+        self.minus |= other.minus;
+    }
+
+    fn any(self) -> bool {
+        self.nan || self.plus || self.minus
+    }
+
+    /// An infinity, or NaN for a NaN or infinities of both signs.
+    fn mean(self, format: Binary) -> u64 {
+        if self.nan || (self.plus && self.minus) {
+            format.nan()
+        } else {
+            format.signed(self.minus, format.infinity())
+        }
+    }
 }
 
 /// The exact sum of up to 2^63 - 1 finite elements.
@@ -173,7 +218,7 @@ fn propagate_carries(limbs: &mut [i64]) {
 /// The mean of fewer than 32 finite elements whose leading bits are within 64 binades: their sum
 /// is exact in two registers. `None` where they do not fit.
 #[inline(always)]
-pub(crate) fn mean_of_few<E: Float>(data: &[E], format: Binary) -> Option<u64> {
+pub(crate) fn mean_of_few<E: Float>(data: &[E], n: u64, format: Binary) -> Option<u64> {
     debug_assert!(data.len() < 32);
     let largest = data.iter().fold(0, |max, x| max.max(x.magnitude_bits()));
     if largest >= E::INFINITY {
@@ -196,7 +241,7 @@ pub(crate) fn mean_of_few<E: Float>(data: &[E], format: Binary) -> Option<u64> {
     }
     let sum = (i128::from(whole) << 64) + below as i128;
     let unit = E::MIN_EXPONENT + top as i32 - 5 - 64;
-    Some(round_mean(sum, unit, data.len() as u64, format))
+    Some(round_mean(sum, unit, n, format))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use crate::element::Element;
 use crate::format::Binary;
 use crate::quotient::round_mean;
+use crate::runs::Runs;
 use fearless_simd::Simd;
 
 /// An element that is an integer.
@@ -19,12 +20,26 @@ trait Integer: Copy {
 
 /// The exact sum: below 2^127 for up to 2^63 - 1 elements below 2^64.
 #[inline(always)]
-fn sum<E: Integer>(data: &[E]) -> i128 {
+fn sum_at<S: Simd, E: Integer>(simd: S, data: &[E]) -> i128 {
+    simd.vectorize(
+        #[inline(always)]
+        || {
+            let mut sum = 0;
+            for block in data.chunks(E::BLOCK) {
+                sum += E::sum_of_block(block);
+            }
+            sum
+        },
+    )
+}
+
+/// The exact sum, and how many elements of it count.
+fn sum_of_runs<S: Simd, E: Integer>(simd: S, runs: &mut dyn Runs<E>) -> (i128, u64) {
     let mut sum = 0;
-    for block in data.chunks(E::BLOCK) {
-        sum += E::sum_of_block(block);
+    while let Some(run) = runs.next_run() {
+        sum += sum_at(simd, run);
     }
-    sum
+    (sum, runs.count())
 }
 
 /// Integers that a wider register sums in one loop.
@@ -87,20 +102,48 @@ impl Integer for Bool {
 }
 
 macro_rules! elements {
-    ($($element:ident)*) => {$(
+    ($($element:ident, $zero:expr, $swap_bytes:expr;)*) => {$(
         impl Element for $element {
             type Mean = f64;
 
             #[inline(always)]
-            fn mean_bits<S: Simd>(simd: S, data: &[Self], format: Binary) -> u64 {
-                let sum = simd.vectorize(#[inline(always)] || sum(data));
-                round_mean(sum, 0, data.len() as u64, format)
+            fn zero() -> Self {
+                $zero
+            }
+
+            #[inline(always)]
+            fn swap_bytes(self) -> Self {
+                $swap_bytes(self)
+            }
+
+            #[inline(always)]
+            fn mean_bits<S: Simd>(simd: S, data: &[Self], n: u64, format: Binary) -> u64 {
+                round_mean(sum_at(simd, data), 0, n, format)
+            }
+
+            fn mean_of_runs<S: Simd>(
+                simd: S,
+                runs: &mut dyn Runs<Self>,
+                format: Binary,
+            ) -> Option<u64> {
+                let (sum, n) = sum_of_runs(simd, runs);
+                (n > 0).then(|| round_mean(sum, 0, n, format))
             }
         }
     )*};
 }
 
-elements! { Bool u8 i8 u16 i16 u32 i32 u64 i64 }
+elements! {
+    Bool, Bool(0), std::convert::identity;
+    u8, 0, u8::swap_bytes;
+    i8, 0, i8::swap_bytes;
+    u16, 0, u16::swap_bytes;
+    i16, 0, i16::swap_bytes;
+    u32, 0, u32::swap_bytes;
+    i32, 0, i32::swap_bytes;
+    u64, 0, u64::swap_bytes;
+    i64, 0, i64::swap_bytes;
+}
 
 /// A time or a duration in integer units; the least of them is not a time (NaT).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +155,7 @@ impl Time {
     pub const NAT: Self = Self(i64::MIN);
 }
 
+/// NaT counts as the value that it is: who finds one in time does not look at the sum.
 impl Integer for Time {
     const BLOCK: usize = i64::BLOCK;
 
@@ -129,23 +173,59 @@ impl Integer for Time {
 impl Element for Time {
     type Mean = Self;
 
+    #[inline(always)]
+    fn zero() -> Self {
+        Self(0)
+    }
+
+    #[inline(always)]
+    fn is_missing(self) -> bool {
+        self == Self::NAT
+    }
+
+    #[inline(always)]
+    fn swap_bytes(self) -> Self {
+        Self(self.0.swap_bytes())
+    }
+
+    fn nothing(_: Binary) -> u64 {
+        Self::NAT.0 as u64
+    }
+
     /// To the nearest unit, ties to even; NaT where there is one.
     #[inline(always)]
-    fn mean_bits<S: Simd>(simd: S, data: &[Self], _: Binary) -> u64 {
-        let (sum, any) = simd.vectorize(
-            #[inline(always)]
-            || {
-                let mut any = false;
-                for &x in data {
-                    any |= x == Self::NAT;
-                }
-                (sum(data), any)
-            },
-        );
-        let n = data.len() as i128;
-        let mean = if any { Self::NAT } else { Self(to_nearest(sum, n)) };
-        mean.0 as u64
+    fn mean_bits<S: Simd>(simd: S, data: &[Self], n: u64, _: Binary) -> u64 {
+        if any_nat(simd, data) {
+            Self::NAT.0 as u64
+        } else {
+            to_nearest(sum_at(simd, data), n.into()) as u64
+        }
     }
+
+    fn mean_of_runs<S: Simd>(simd: S, runs: &mut dyn Runs<Self>, _: Binary) -> Option<u64> {
+        while let Some(run) = runs.next_run() {
+            if any_nat(simd, run) {
+                return Some(Self::NAT.0 as u64);
+            }
+        }
+        runs.rewind();
+        let (sum, n) = sum_of_runs(simd, runs);
+        (n > 0).then(|| to_nearest(sum, n.into()) as u64)
+    }
+}
+
+#[inline(always)]
+fn any_nat<S: Simd>(simd: S, data: &[Time]) -> bool {
+    simd.vectorize(
+        #[inline(always)]
+        || {
+            let mut any = false;
+            for x in data {
+                any |= x.is_missing();
+            }
+            any
+        },
+    )
 }
 
 /// sum / n to the nearest integer, ties to even. It lies between two elements, so it fits.

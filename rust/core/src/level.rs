@@ -1,6 +1,6 @@
 //! The SIMD levels of this CPU.
 
-use fearless_simd::{Level, Simd};
+use fearless_simd::{dispatch, Level, Simd};
 
 /// Every level that this CPU has, weakest first, by its name in `MEAN_SIMD`.
 ///
@@ -23,4 +23,10 @@ pub fn levels() -> Vec<(&'static str, Level)> {
         ("neon", best.as_neon().map(|simd| simd.level())),
     ];
     found.into_iter().filter_map(|(name, level)| Some((name, level?))).collect()
+}
+
+/// Runs `body` compiled for the instructions of `level`: `body` must be `#[inline(always)]`.
+#[inline(always)]
+pub fn vectorize<R>(level: Level, body: impl FnOnce() -> R) -> R {
+    dispatch!(level, _simd => body())
 }

@@ -11,6 +11,8 @@
 //! | `certificate.rs` | the proof that such a sum has one correctly rounded mean |
 //! | `exact.rs` | the exact path: the superaccumulator in integer digits |
 //! | `quotient.rs` | sum / n in integers |
+//! | `integer.rs` | integers, truth values and times: their sums, in 128 bits |
+//! | `runs.rs` | elements that do not lie in one slice |
 //! | `environment.rs` | the caller's floating-point environment |
 //! | `level.rs` | the SIMD levels |
 #![forbid(unsafe_code)]
@@ -23,6 +25,7 @@ mod format;
 mod integer;
 mod level;
 mod quotient;
+mod runs;
 mod window;
 
 pub use element::{Element, Float, BF16, F16};
@@ -30,7 +33,8 @@ pub use exact::exact_mean;
 pub use fearless_simd::Level;
 pub use format::{Binary, Format};
 pub use integer::{Bool, Time};
-pub use level::levels;
+pub use level::{levels, vectorize};
+pub use runs::Runs;
 
 use certificate::BoundedDigits;
 use fearless_simd::{dispatch, Simd, SimdBase};
@@ -50,34 +54,44 @@ use window::Sum;
 /// assert_eq!(mean::<f32>(level, &[]), None);
 /// ```
 pub fn mean<E: Element<Mean: Format>>(level: Level, data: &[E]) -> Option<E::Mean> {
-    mean_as(level, data, E::Mean::BINARY).map(E::Mean::from_bits)
+    mean_as(level, data, data.len() as u64, E::Mean::BINARY).map(E::Mean::from_bits)
 }
 
-/// The encoding of the mean of `data`, rounded once to `format`, or `None` where there is nothing to
-/// average. (The mean of times is a time, whatever `format` says.)
+/// The encoding of the mean of `data`, rounded once to `format`; of these elements `n` count, and the
+/// others are zeros. `None` where none counts. (The mean of times is a time, whatever `format` says.)
 ///
 /// ```
 /// use mean_core::{mean_as, Binary, Level};
-/// let mean = mean_as(Level::new(), &[1.0_f32, 2.0, 2.0], Binary::B64).map(f64::from_bits);
+/// let mean = mean_as(Level::new(), &[1.0_f32, 2.0, 2.0], 3, Binary::B64).map(f64::from_bits);
 /// assert_eq!(mean, Some(5.0 / 3.0));
 /// ```
 #[inline(always)]
-pub fn mean_as<E: Element>(level: Level, data: &[E], format: Binary) -> Option<u64> {
-    if data.is_empty() {
+pub fn mean_as<E: Element>(level: Level, data: &[E], n: u64, format: Binary) -> Option<u64> {
+    debug_assert!(n <= data.len() as u64);
+    if n == 0 {
         return None;
     }
     // The integers, too, profit from a level's instructions.
-    Some(dispatch!(level, simd => E::mean_bits(simd, data, format)))
+    Some(dispatch!(level, simd => E::mean_bits(simd, data, n, format)))
+}
+
+/// [`mean_as`] of elements that come in runs; `None` where none of them counts.
+pub fn mean_of_runs<E: Element>(
+    level: Level,
+    runs: &mut dyn Runs<E>,
+    format: Binary,
+) -> Option<u64> {
+    dispatch!(level, simd => E::mean_of_runs(simd, runs, format))
 }
 
 /// The cheapest way that proves the mean. `data` is not empty.
 #[inline(always)]
-fn mean_at<S: Simd, E: Float>(simd: S, data: &[E], format: Binary) -> u64 {
+fn mean_at<S: Simd, E: Float>(simd: S, data: &[E], n: u64, format: Binary) -> u64 {
     let group = 4 * S::f64s::LEN;
     let proved = if data.len() < group {
-        exact::mean_of_few(data, format)
+        exact::mean_of_few(data, n, format)
     } else if environment::is_default() {
-        mean_by_windows(simd, data, format)
+        mean_by_windows(simd, data, n, format)
     } else {
         None
     };
@@ -86,20 +100,31 @@ fn mean_at<S: Simd, E: Float>(simd: S, data: &[E], format: Binary) -> u64 {
         Some(mean) => mean,
         None => simd.vectorize(
             #[inline(always)]
-            || exact::exact_mean_bits(data, format),
+            || exact::exact_mean_bits(data, n, format),
         ),
     }
+}
+
+fn mean_of_runs_at<S: Simd, E: Float>(
+    simd: S,
+    runs: &mut dyn Runs<E>,
+    format: Binary,
+) -> Option<u64> {
+    simd.vectorize(
+        #[inline(always)]
+        || exact::exact_mean_of_runs(runs, format),
+    )
 }
 
 /// The mean, if the windows prove it: at first without the exactness flag, even where ties are
 /// common. The flag costs every call half as much again, a tie costs one call twice.
 #[inline(always)]
-fn mean_by_windows<S: Simd, E: Float>(simd: S, data: &[E], format: Binary) -> Option<u64> {
+fn mean_by_windows<S: Simd, E: Float>(simd: S, data: &[E], n: u64, format: Binary) -> Option<u64> {
     // What one window drops does not show in a result so much narrower than the lanes.
     let first = if format.fraction_bits() <= Binary::B32.fraction_bits() {
-        attempt::<S, E, false, false>(simd, data, format)
+        attempt::<S, E, false, false>(simd, data, n, format)
     } else {
-        attempt::<S, E, false, true>(simd, data, format)
+        attempt::<S, E, false, true>(simd, data, n, format)
     };
     match first {
         Attempt::Proved(mean) => Some(mean),
@@ -107,7 +132,7 @@ fn mean_by_windows<S: Simd, E: Float>(simd: S, data: &[E], format: Binary) -> Op
         Attempt::Open => {
             let again = simd.vectorize(
                 #[inline(always)]
-                || attempt::<S, E, true, true>(simd, data, format),
+                || attempt::<S, E, true, true>(simd, data, n, format),
             );
             match again {
                 Attempt::Proved(mean) => Some(mean),
@@ -129,9 +154,9 @@ enum Attempt {
 fn attempt<S: Simd, E: Float, const FLAG: bool, const TWO: bool>(
     simd: S,
     data: &[E],
+    n: u64,
     format: Binary,
 ) -> Attempt {
-    let n = data.len() as u64;
     let mut digits: Option<BoundedDigits<E>> = None;
     let mut sum = window::sum::<S, E, FLAG, TWO>(simd, data, &mut digits);
     if let Sum::Widen(at) = sum {
@@ -185,7 +210,7 @@ mod tests {
             let slice = &data[100 * k..][..N];
             let level = Level::new();
             let attempt =
-                dispatch!(level, simd => attempt::<_, f32, false, false>(simd, slice, Binary::B32));
+                dispatch!(level, simd => attempt::<_, f32, false, false>(simd, slice, N as u64, Binary::B32));
             !matches!(attempt, Attempt::Proved(_))
         });
         assert!(open.count() * 100 <= slices);
