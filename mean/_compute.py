@@ -2,40 +2,65 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast, overload
+import operator
+import warnings
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
 import numpy as np
 
 from mean._library import MeanError, Status, lib
 from mean._mean_cffi import ffi
 
+try:
+    from numpy.exceptions import AxisError
+except ImportError:  # before NumPy 1.25
+    from numpy import AxisError  # type: ignore[attr-defined,no-redef]
+
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-    _Float = TypeVar("_Float", np.float32, np.float64)
-
-
-class _Kernel(NamedTuple):
-    """The library's function for one dtype, and the C types of its arguments."""
-
-    call: Any
-    elements: Any
-    size: int
+    _Float = TypeVar("_Float", np.float16, np.float32, np.float64)
 
 
-def _kernels() -> dict[tuple[str, int], _Kernel]:
-    """Return the kernels by the kind and item size of a dtype, which no byte order changes.
+class _Dtype(NamedTuple):
+    """What the library has to know of a dtype."""
 
-    The library's own names say which there are: mean_f64 takes float64.
-    """
-    kernels = {}
-    for name in dir(lib):
-        kind, bits = name[len("mean_") :][:1], name[len("mean_") + 1 :]
-        if name.startswith("mean_") and bits.isdigit():
-            function, size = getattr(lib, name), int(bits) // 8
-            element = ffi.typeof(function).args[0].item
-            kernels[kind, size] = _Kernel(function, ffi.typeof(f"{element.cname}[]"), size)
-    return kernels
+    tag: int
+    #: The dtype of the mean, if no other is asked for: in native byte order.
+    mean: np.dtype[Any]
+
+
+def _tags() -> dict[str, int]:
+    """Return the library's dtypes by NumPy's names: MEAN_DTYPE_F64 is float64."""
+    words = {"I": "int", "U": "uint", "F": "float", "BF": "bfloat", "C": "complex"}
+    tags = {}
+    for tag, name in ffi.typeof("enum mean_dtype").elements.items():
+        letters = name[len("MEAN_DTYPE_") :].rstrip("0123456789")
+        bits = name[len("MEAN_DTYPE_") + len(letters) :]
+        tags[words.get(letters, letters.lower()) + bits] = tag
+    return tags
+
+
+_TAGS = _tags()
+_TIME = _TAGS.pop("time64")
+#: Dtypes that were seen, since to look at one takes longer than a short mean.
+_SEEN: dict[np.dtype[Any], _Dtype] = {}
+
+
+def _look_at(dtype: np.dtype[Any]) -> _Dtype | None:
+    """Return what there is to know of a dtype, or None if the library has no such."""
+    try:
+        if dtype in _SEEN:
+            return _SEEN[dtype]
+    except TypeError:  # not hashable
+        return None
+    tag = _TIME if dtype.kind in "mM" else _TAGS.get(dtype.name)
+    if tag is None:
+        return None
+    native = dtype if dtype.isnative else dtype.newbyteorder("=")
+    mean = np.dtype(np.float64) if dtype.kind in "biu" else native
+    _SEEN[dtype] = _Dtype(tag if dtype.isnative else tag | lib.MEAN_DTYPE_SWAPPED, mean)
+    return _SEEN[dtype]
 
 
 def _short_cuts() -> dict[np.dtype[Any], tuple[Any, Any, Any, float, float]]:
@@ -46,16 +71,17 @@ def _short_cuts() -> dict[np.dtype[Any], tuple[Any, Any, Any, float, float]]:
     float32 on its way through a Python float would obey this thread's flush-to-zero flags.
     """
     short_cuts = {}
-    for (kind, size), kernel in _KERNELS.items():
-        name, dtype = f"mean_{kind}{8 * size}_or_nan", np.dtype(f"{kind}{size}")
-        if name in dir(lib):
-            smallest = 0.0 if dtype == np.float64 else float(np.finfo(dtype).tiny)
+    for name in dir(lib):
+        if name.endswith("_or_nan"):
             call = getattr(lib, name)
-            short_cuts[dtype] = (call, kernel.elements, dtype.type, smallest, -smallest)
+            dtype = np.dtype(name[len("mean_") : -len("_or_nan")].replace("f", "float"))
+            element = ffi.typeof(call).args[0].item
+            smallest = 0.0 if dtype == np.float64 else float(np.finfo(dtype).tiny)
+            elements = ffi.typeof(f"{element.cname}[]")
+            short_cuts[dtype] = (call, elements, dtype.type, smallest, -smallest)
     return short_cuts
 
 
-_KERNELS = _kernels()
 _SHORT_CUTS = _short_cuts()
 _from_buffer, _ndarray = ffi.from_buffer, np.ndarray
 
@@ -63,34 +89,78 @@ _from_buffer, _ndarray = ffi.from_buffer, np.ndarray
 @overload
 def compute_mean(a: NDArray[_Float]) -> _Float: ...
 @overload
-def compute_mean(a: ArrayLike) -> np.floating[Any]: ...
-def compute_mean(a: ArrayLike) -> np.floating[Any]:
-    """Return the mean of all elements: the exact mean, rounded once.
+def compute_mean(
+    a: ArrayLike,
+    axis: int | tuple[int, ...] | None = None,
+    dtype: DTypeLike | None = None,
+    out: NDArray[Any] | None = None,
+    keepdims: bool = False,
+    *,
+    where: ArrayLike = True,
+    skipna: bool = False,
+) -> Any: ...
+def compute_mean(
+    a: ArrayLike,
+    axis: int | tuple[int, ...] | None = None,
+    dtype: DTypeLike | None = None,
+    out: NDArray[Any] | None = None,
+    keepdims: bool = False,
+    *,
+    where: ArrayLike = True,
+    skipna: bool = False,
+) -> Any:
+    """Return the mean along the given axes: the exact mean, rounded once.
 
     Parameters
     ----------
-    a : array_like of float32 or float64
-        Any shape, strides, byte order and alignment, at least one element. Never written to;
-        copied only where its elements do not lie side by side, aligned and in native byte order.
+    a : array_like
+        Truth values, integers, floats up to 64 bits, ``bfloat16``, complex numbers or times, of any
+        shape, strides, byte order and alignment. Never written to, and never copied as a whole.
+    axis : int or tuple of int, optional
+        The axes along which the means are. By default all of them; ``()`` is none of them.
+    dtype : dtype, optional
+        The dtype of the result: float or complex. The exact mean is rounded to it once; `a` is not
+        cast first. Not for times.
+    out : numpy.ndarray, optional
+        Where the result goes; it is returned. It must have the shape of the result. Without
+        `dtype`, its dtype is that of the result. It may overlap `a`.
+    keepdims : bool, optional
+        Whether the axes of the means stay, with length 1.
+    where : array_like of bool, optional
+        Which elements count. It broadcasts to the shape of `a`.
+    skipna : bool, optional
+        Whether NaNs and NaTs do not count; nor complex numbers of which either part is NaN.
 
     Returns
     -------
-    numpy.float32 or numpy.float64
-        RN((x_1 + ... + x_n) / n), to nearest, ties to even, in the dtype of `a`. It depends on the
-        numbers alone: not on their order or layout, nor on the machine.
+    numpy.ndarray or NumPy scalar
+        RN((x_1 + ... + x_n) / n), to nearest, ties to even: float64 for integers and truth values,
+        else the dtype of `a` in native byte order. Times are rounded to their unit. It depends on
+        the numbers alone: not on their order or layout, nor on the machine. Where no element counts
+        it is NaN or NaT.
 
     Raises
     ------
     MeanError
-        Where `a` has no elements. A `ValueError`.
+        Where `a` has no elements and the result has some, or shapes do not go together. A
+        `ValueError`.
+    numpy.exceptions.AxisError
+        Where `a` has no such axis.
     TypeError
-        Where the dtype of `a` is another one, or `a` is an array subclass whose meaning (a mask, a
-        unit) would be lost.
+        Where there is no mean of that dtype, or no result of that dtype; or where `a` is an array
+        subclass whose meaning (a mask, a unit) would be lost.
+
+    Warns
+    -----
+    RuntimeWarning
+        Once, where no element counts in some means, or where a mean is beyond the largest number of
+        a narrower `dtype`.
 
     Notes
     -----
     A NaN, or +inf and -inf together, give NaN; one kind of infinity gives that infinity. Nothing
-    else overflows on the way. An exact zero is +0.0.
+    else overflows on the way. An exact zero is +0.0. The parts of complex numbers are averaged
+    separately.
 
     The sum goes through anchored float64 windows [1]_, whose bits are exact integers, with a bound
     on what they drop; the mean is proved by rounding both ends of that interval [2]_. What cannot
@@ -115,56 +185,216 @@ def compute_mean(a: ArrayLike) -> np.floating[Any]:
     0.75
     >>> compute_mean(np.ones(3, np.float32)).dtype
     dtype('float32')
+    >>> print(compute_mean([[1, 2], [3, 5]], axis=0))
+    [2.  3.5]
+    >>> print(compute_mean([1.0, np.nan, 4.0], skipna=True))
+    2.5
     """
+    if not (dtype is None and axis is None and out is None and where is True) or keepdims or skipna:
+        return _reduce(a, axis, dtype, out, keepdims, where, skipna)
     if type(a) is _ndarray:
         try:
             call, element_type, scalar, least, most_negative = _SHORT_CUTS[a.dtype]
             elements = _from_buffer(element_type, a)
             mean = call(elements, len(elements))
             if mean >= least or mean <= most_negative:  # so neither NaN nor an error
-                result: np.floating[Any] = scalar(mean)
-                return result
+                return scalar(mean)
         except (KeyError, TypeError, ValueError):  # no such dtype (or no hash), not C-contiguous
             pass
-    return _mean_of_any(a)
+    return _reduce(a, None, None, None, False, True, False)
 
 
 compute_mean.__module__ = "mean"  # where users find it
 
 
-def _mean_of_any(a: ArrayLike) -> np.floating[Any]:
-    """Return the mean of anything that NumPy takes, in whatever layout."""
+def _reduce(
+    a: ArrayLike,
+    axis: int | tuple[int, ...] | None,
+    dtype: DTypeLike | None,
+    out: NDArray[Any] | None,
+    keepdims: bool,
+    where: ArrayLike,
+    skipna: bool,
+) -> Any:
+    """Return what `compute_mean` promises, by one call of the library."""
     array = _as_array(a)
-    native = _side_by_side(array)
-    kernel = _KERNELS[native.dtype.kind, native.dtype.itemsize]
-    elements = ffi.from_buffer(kernel.elements, native)
-    # NumPy's memory, and not a C double by way of a Python float: converting a float32 would obey
-    # this thread's flush-to-zero flags.
-    result: NDArray[Any] = np.empty((), native.dtype)
-    out = ffi.from_buffer(kernel.elements, result)
-    status = kernel.call(elements, len(elements), kernel.size, out)
+    known = _look_at(array.dtype)
+    if known is None:
+        raise _no_mean_of(array.dtype)
+    axes = _axes(axis, array.ndim)
+    sizes = [(n, axes >> k & 1) for k, n in enumerate(array.shape)]
+    kept = tuple(n for n, reduced in sizes if not reduced)
+    shape = tuple(1 if reduced else n for n, reduced in sizes) if keepdims else kept
+    if out is not None:
+        _check_out(out, shape)
+    result_dtype = _result_dtype(array.dtype, known.mean, dtype, out)
+    mask = None if where is True else _as_mask(where)
+    # A mean of real numbers is real, whatever it becomes.
+    part = result_dtype
+    if result_dtype.kind == "c" != array.dtype.kind:
+        part = np.dtype(f"f{result_dtype.itemsize // 2}")
+    result: NDArray[Any] = np.empty(kept, part)
+    status, empty = _call(array, known.tag, mask, axes, bool(skipna), result)
     if status:
-        raise MeanError(Status(status), f"got an array of shape {array.shape}")
-    return cast("np.floating[Any]", result[()])
+        given = f"got an array of shape {array.shape}"
+        raise MeanError(
+            Status(status), given if mask is None else f"{given} and a mask of shape {mask.shape}"
+        )
+    if empty:
+        warnings.warn("Mean of empty slice", RuntimeWarning, stacklevel=3)
+    if part.itemsize < known.mean.itemsize and _overflows(result, known, array, mask, axes, skipna):
+        warnings.warn(
+            f"overflow in compute_mean: a mean is beyond the largest {part}",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    result = result.reshape(shape)
+    if out is not None:
+        np.asarray(out)[...] = result
+        return out
+    if part is not result_dtype:
+        result = result.astype(result_dtype)
+    return result if result.ndim else result[()]
+
+
+def _call(
+    array: NDArray[Any],
+    tag: int,
+    mask: NDArray[Any] | None,
+    axes: int,
+    skipna: bool,
+    result: NDArray[Any],
+) -> tuple[int, int]:
+    """Return the library's status, and in how many means no element counts."""
+    described, _shape, _strides, _data = _describe(array, tag)
+    known = _look_at(result.dtype)
+    assert known is not None  # it was found to have a tag
+    out, _out_shape, _out_strides, _out_data = _describe(result, known.tag)
+    flags = lib.MEAN_SKIP_NAN if skipna else 0
+    if mask is None and not skipna:
+        return lib.mean_reduce(described, ffi.NULL, axes, flags, out, ffi.NULL), 0
+    where, *_alive = (ffi.NULL,) if mask is None else _describe(mask, _TAGS["bool"])
+    empty = ffi.new("size_t *")
+    status = lib.mean_reduce(described, where, axes, flags, out, empty)
+    return status, empty[0]
+
+
+_ARRAY, _SHAPE, _STRIDES = map(ffi.typeof, ["mean_array *", "size_t[]", "ptrdiff_t[]"])
+
+
+def _describe(array: NDArray[Any], tag: int) -> tuple[Any, ...]:
+    """Return a `mean_array`, and what must live as long as it."""
+    shape = ffi.new(_SHAPE, array.shape)
+    strides = ffi.NULL if array.flags.c_contiguous else ffi.new(_STRIDES, array.strides)
+    data = ffi.cast("void *", array.__array_interface__["data"][0])
+    return ffi.new(_ARRAY, [data, tag, array.ndim, shape, strides]), shape, strides, array
+
+
+def _axes(axis: int | tuple[int, ...] | None, ndim: int) -> int:
+    """Return the axes as bits, counted from the first one."""
+    if axis is None:
+        return (1 << ndim) - 1
+    bits = 0
+    for one in axis if isinstance(axis, tuple) else (axis,):
+        k = operator.index(one)
+        if not -ndim <= k < ndim:
+            if ndim == 0 and k in (-1, 0) and not isinstance(axis, tuple):
+                return 0  # of a scalar NumPy takes these
+            raise AxisError(k, ndim)
+        if bits >> k % ndim & 1:
+            raise ValueError(f"duplicate value in 'axis': {axis}")
+        bits |= 1 << k % ndim
+    return bits
+
+
+def _check_out(out: object, shape: tuple[int, ...]) -> None:
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out must be a numpy.ndarray, not {type(out).__name__}")
+    if not out.flags.writeable:
+        raise ValueError("out is read-only; pass an array that can be written to")
+    if out.shape != shape:
+        detail = f"got out of shape {out.shape} for a result of shape {shape}"
+        raise MeanError(Status.BAD_SHAPE, detail)
+
+
+def _result_dtype(
+    of: np.dtype[Any], default: np.dtype[Any], dtype: DTypeLike | None, out: NDArray[Any] | None
+) -> np.dtype[Any]:
+    """Return the dtype to round to, in native byte order."""
+    if dtype is None and out is None:
+        return default
+    if dtype is None:
+        assert out is not None
+        wanted = out.dtype.newbyteorder("=")
+        if not np.can_cast(default, wanted, "same_kind"):
+            raise TypeError(f"out has dtype {out.dtype}, to which no {default} can be cast")
+    else:
+        wanted = np.dtype(dtype).newbyteorder("=")
+        if out is not None and not np.can_cast(wanted, out.dtype, "safe"):
+            raise TypeError(f"out has dtype {out.dtype}, which does not hold every {wanted}")
+    if of.kind in "mM":
+        if wanted != default or dtype is not None:
+            raise TypeError(
+                f"the mean of {of} is {default}, and has no other dtype; convert the result instead"
+            )
+        return wanted
+    known = _look_at(wanted)
+    if known is None or known.mean != wanted or wanted.kind in "mM":
+        raise TypeError(
+            f"a mean of dtype {wanted} is not supported; it may be float16, float32, float64, "
+            "complex64 or complex128: convert the result instead"
+        )
+    if of.kind == "c" != wanted.kind:
+        raise TypeError(
+            f"the mean of {of} is complex, and {wanted} is not; pass a.real to average that"
+        )
+    return wanted
+
+
+def _as_mask(where: ArrayLike) -> NDArray[Any]:
+    mask = np.asanyarray(where)
+    _refuse_subclasses(mask)
+    if mask.dtype != np.bool_:
+        raise TypeError(f"where must be boolean, not {mask.dtype}; compare first: where=w != 0")
+    return np.asarray(mask)
+
+
+def _overflows(
+    result: NDArray[Any],
+    known: _Dtype,
+    array: NDArray[Any],
+    mask: NDArray[Any] | None,
+    axes: int,
+    skipna: bool,
+) -> bool:
+    """Whether a mean is infinite only since its dtype is narrower than the elements'."""
+    if not np.isinf(result).any():
+        return False
+    wide: NDArray[Any] = np.empty(result.shape, known.mean)
+    _call(array, known.tag, mask, axes, bool(skipna), wide)
+    return bool((np.isinf(result.real) & np.isfinite(wide.real)).any()) or bool(
+        (np.isinf(result.imag) & np.isfinite(wide.imag)).any()
+    )
 
 
 def _as_array(a: ArrayLike) -> NDArray[Any]:
-    """Return `a` as an array of a dtype that has a kernel in some byte order."""
+    """Return `a` as an array that means its numbers alone."""
     array = np.asanyarray(a)
     _refuse_subclasses(array)
     _refuse_subclasses(a)
-    array = np.asarray(array)
-    if (array.dtype.kind, array.dtype.itemsize) not in _KERNELS:
-        supported = ", ".join(np.dtype(f"{kind}{size}").name for kind, size in sorted(_KERNELS))
-        way_out = (
-            "convert first, for example with numpy.asarray(a, dtype=numpy.float64)"
-            if array.dtype.kind in "biuf"
-            else "pass an array of real numbers"
-        )
-        raise TypeError(
-            f"compute_mean does not take dtype {array.dtype} yet, only {supported}; {way_out}"
-        )
-    return array
+    return np.asarray(array)
+
+
+def _no_mean_of(dtype: np.dtype[Any]) -> TypeError:
+    way_out = (
+        "convert first, for example with numpy.asarray(a, dtype=numpy.float64)"
+        if dtype.kind in "fcO"
+        else "pass an array of numbers or times"
+    )
+    return TypeError(
+        f"compute_mean does not take dtype {dtype}, only {', '.join(_TAGS)}, timedelta64 and "
+        f"datetime64; {way_out}"
+    )
 
 
 def _refuse_subclasses(a: object) -> None:
@@ -179,19 +409,3 @@ def _refuse_subclasses(a: object) -> None:
         for item in a:
             if isinstance(item, (list, tuple, np.ndarray)):
                 _refuse_subclasses(item)
-
-
-def _side_by_side(array: NDArray[Any]) -> NDArray[Any]:
-    """Return the same multiset of elements (up to repetition of all) as a C-contiguous array.
-
-    Order does not matter to an exact mean, so a dense array of any order of axes and directions
-    becomes C-contiguous as a view, and an axis repeated by stride 0 counts once. Only what is left
-    is copied.
-    """
-    if not array.flags.c_contiguous:
-        once = slice(0, 1)
-        forwards, backwards = slice(None), slice(None, None, -1)
-        index = [once if s == 0 else backwards if s < 0 else forwards for s in array.strides]
-        array = array[tuple(index)]
-        array = array.transpose(sorted(range(array.ndim), key=lambda axis: -array.strides[axis]))
-    return np.require(array, array.dtype.newbyteorder("="), ["C", "A"])
