@@ -4,8 +4,8 @@
 //! Only the bytes of elements are read: never a slice over a view's extent, which would assert bytes
 //! between them that no caller has promised.
 
-use crate::layout::{Axis, Odometer, Place};
-use mean_core::{mean_as, mean_of_runs, Binary, Element, Level, Runs};
+use crate::layout::{Axis, Odometer, PerAxis, Place};
+use mean_core::{mean_as, mean_of_runs, vectorize, Binary, Element, Level, Runs};
 
 /// Bytes of the buffer: half of a small L1 cache.
 const BUFFER: usize = 1 << 14;
@@ -18,7 +18,7 @@ pub(crate) struct Source {
     /// A truth value for each element; where it is 0, the element does not count.
     pub mask: Option<*const u8>,
     /// The axes of the elements within a cell.
-    pub axes: Vec<Axis>,
+    pub axes: PerAxis<Axis>,
     /// Whether their bytes are in the other order.
     pub swapped: bool,
     /// Where NaNs do not count: the distance to the other part of a complex number, which must not
@@ -28,6 +28,7 @@ pub(crate) struct Source {
 
 /// The cell whose mean is to be taken.
 pub(crate) struct Cell<'a, E> {
+    level: Level,
     source: &'a Source,
     cells: Odometer<'a>,
     /// The innermost axis, and the lines along it.
@@ -50,7 +51,7 @@ impl<'a, E: Element> Cell<'a, E> {
     ///
     /// Every element of `source`, with its other part and its truth value, must be readable in every
     /// cell as long as this cell lives, and nothing may write to them.
-    pub unsafe fn new(source: &'a Source, cells: &'a [Axis], first: Place) -> Self {
+    pub unsafe fn new(level: Level, source: &'a Source, cells: &'a [Axis], first: Place) -> Self {
         const ONE: Axis = Axis { len: 1, data: 0, mask: 0, out: 0 };
         let (&inner, outer) = source.axes.split_last().unwrap_or((&ONE, &[]));
         let size = size_of::<E>();
@@ -63,6 +64,7 @@ impl<'a, E: Element> Cell<'a, E> {
         let elements = source.axes.iter().fold(1_usize, |n, axis| n.saturating_mul(axis.len));
         let room = if in_place { 0 } else { elements.min(BUFFER / size) };
         Self {
+            level,
             source,
             cells: Odometer::new(cells, first),
             inner,
@@ -87,15 +89,15 @@ impl<'a, E: Element> Cell<'a, E> {
     }
 
     /// The mean; `None` where no element counts.
-    pub fn mean(&mut self, level: Level, format: Binary) -> Option<u64> {
+    pub fn mean(&mut self, format: Binary) -> Option<u64> {
         self.rewind();
         self.read_run();
         if self.ended {
             // Nearly always: one run in place, or one buffer.
-            return mean_as(level, self.run(), self.count, format);
+            return mean_as(self.level, self.run(), self.count, format);
         }
         self.rewind();
-        mean_of_runs(level, self, format)
+        mean_of_runs(self.level, self, format)
     }
 
     /// Reads the next run; false after the last.
@@ -141,44 +143,63 @@ impl<'a, E: Element> Cell<'a, E> {
         let Axis { data: stride, mask: mask_stride, .. } = self.inner;
         let from = self.lines.place.moved(&self.inner, self.read as isize);
         let data = data.wrapping_offset(from.data);
-        let element = |at: *const u8| {
-            // SAFETY: the callers' places are within `len` elements of the line, or are their other
-            // parts; `new`'s caller vouches for them.
-            let x = unsafe { at.cast::<E>().read_unaligned() };
-            if swapped {
-                x.swap_bytes()
-            } else {
-                x
-            }
-        };
-        if mask.is_none() && skip.is_none() {
-            let elements = (0..len as isize).map(|i| element(data.wrapping_offset(stride * i)));
-            self.buffer.extend(elements);
-            return len;
-        }
         let mask = mask.map(|mask| mask.wrapping_offset(from.mask));
-        let mut count = 0;
-        self.buffer.extend((0..len as isize).map(|i| {
-            let at = data.wrapping_offset(stride * i);
-            let x = element(at);
-            let masked = mask.is_some_and(|mask| {
-                let truth = mask.wrapping_offset(mask_stride * i);
-                // SAFETY: the truth value of an element of the line; `new`'s caller vouches for it.
-                unsafe { truth.read() == 0 }
-            });
-            let missing = skip.is_some_and(|other| {
-                x.is_missing() || (other != 0 && element(at.wrapping_offset(other)).is_missing())
-            });
-            let counts = !(masked || missing);
-            count += usize::from(counts);
-            if counts {
-                x
-            } else {
-                E::zero()
-            }
-        }));
-        count
+        let start = self.buffer.len();
+        // SAFETY: the places are those of `len` elements of the line, and their other parts and truth
+        // values; `new`'s caller vouches for them. The loops are vectors for the common strides.
+        let element = |at: *const u8| unsafe { at.cast::<E>().read_unaligned() };
+        let truth = |i: usize, stride: isize| {
+            let at = mask.map(|mask| mask.wrapping_offset(stride * i as isize));
+            // SAFETY: as above.
+            at.is_none_or(|at| unsafe { at.read() != 0 })
+        };
+        let size = size_of::<E>() as isize;
+        vectorize(
+            self.level,
+            #[inline(always)]
+            || {
+                let (buffer, n) = (&mut self.buffer, len as isize);
+                if stride == size {
+                    buffer.extend((0..n).map(|i| element(data.wrapping_offset(size * i))));
+                } else if stride == 2 * size {
+                    buffer.extend((0..n).map(|i| element(data.wrapping_offset(2 * size * i))));
+                } else if stride == 3 * size {
+                    buffer.extend((0..n).map(|i| element(data.wrapping_offset(3 * size * i))));
+                } else if stride == 4 * size {
+                    buffer.extend((0..n).map(|i| element(data.wrapping_offset(4 * size * i))));
+                } else {
+                    buffer.extend((0..n).map(|i| element(data.wrapping_offset(stride * i))));
+                }
+                let packed = &mut buffer[start..];
+                if swapped {
+                    packed.iter_mut().for_each(|x| *x = x.swap_bytes());
+                }
+                match skip {
+                    None if mask.is_none() => len,
+                    None if mask_stride == 1 => keep(packed, |i, _| truth(i, 1)),
+                    None => keep(packed, |i, _| truth(i, mask_stride)),
+                    Some(0) if mask.is_none() => keep(packed, |_, x| !x.is_missing()),
+                    Some(other) => keep(packed, |i, x| {
+                        let part = element(data.wrapping_offset(stride * i as isize + other));
+                        let part = if swapped { part.swap_bytes() } else { part };
+                        truth(i, mask_stride) && !x.is_missing() && !part.is_missing()
+                    }),
+                }
+            },
+        )
     }
+}
+
+/// Puts zeros in place of the elements that do not count; returns how many do.
+#[inline(always)]
+fn keep<E: Element>(elements: &mut [E], counts: impl Fn(usize, E) -> bool) -> usize {
+    let mut count = 0;
+    for (i, x) in elements.iter_mut().enumerate() {
+        let counts = counts(i, *x);
+        count += usize::from(counts);
+        *x = if counts { *x } else { E::zero() };
+    }
+    count
 }
 
 impl<E: Element> Runs<E> for Cell<'_, E> {

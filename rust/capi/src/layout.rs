@@ -2,6 +2,11 @@
 //!
 //! An exact mean does not care about order, so axes may be reversed, sorted and merged at will.
 
+use smallvec::SmallVec;
+
+/// Something for each axis: allocated only where there are more than usual.
+pub(crate) type PerAxis<T> = SmallVec<[T; 4]>;
+
 /// One axis of the array, the mask and the result: its length, and its stride in bytes in each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Axis {
@@ -44,13 +49,13 @@ impl Place {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub first: Place,
-    pub kept: Vec<Axis>,
-    pub reduced: Vec<Axis>,
+    pub kept: PerAxis<Axis>,
+    pub reduced: PerAxis<Axis>,
 }
 
 impl Layout {
     /// The layout in the order of memory, of axes that are not empty: `kept`, then `reduced`.
-    pub fn new(mut kept: Vec<Axis>, mut reduced: Vec<Axis>) -> Self {
+    pub fn new(mut kept: PerAxis<Axis>, mut reduced: PerAxis<Axis>) -> Self {
         // What is repeated does not change a mean.
         reduced.retain(|axis| axis.data != 0 || axis.mask != 0);
         let mut first = Place::default();
@@ -77,13 +82,13 @@ impl Layout {
 /// Every index of some axes, the last axis fastest.
 pub(crate) struct Odometer<'a> {
     axes: &'a [Axis],
-    index: Vec<usize>,
+    index: PerAxis<usize>,
     pub place: Place,
 }
 
 impl<'a> Odometer<'a> {
     pub fn new(axes: &'a [Axis], first: Place) -> Self {
-        Self { axes, index: vec![0; axes.len()], place: first }
+        Self { axes, index: axes.iter().map(|_| 0).collect(), place: first }
     }
 
     /// Goes to the first index, at `place`.

@@ -5,11 +5,11 @@ use crate::boundary::{
 };
 use crate::call::guard;
 use crate::cell::{Cell, Source};
-use crate::layout::{Axis, Layout, Place};
+use crate::layout::{Axis, Layout, PerAxis, Place};
 use crate::simd;
 use mean_core::{Binary, Element, Float, Level};
 
-/// The most axes.
+/// The most axes of an array.
 const MAX_NDIM: usize = 64;
 
 /// What there is to know of a tag.
@@ -75,7 +75,7 @@ pub(crate) struct Job {
     level: Level,
     source: Source,
     /// The axes of the cells, and the first cell.
-    kept: Vec<Axis>,
+    kept: PerAxis<Axis>,
     first: Place,
     out: *mut u8,
     format: Binary,
@@ -128,7 +128,7 @@ pub(crate) unsafe fn reduce(
             out.axes_of(axes, array.shape, out.strides(out_dtype.size * out_dtype.parts)?)?;
         let mask_strides = match &mask {
             Some(mask) => mask.broadcast_to(array.shape, mask.strides(1)?)?,
-            None => vec![0; ndim],
+            None => (0..ndim).map(|_| 0).collect(),
         };
         let cells = (0..ndim).filter(|&k| !is_reduced(k)).map(|k| array.shape[k]);
         if cells.into_iter().any(|len| len == 0) {
@@ -153,7 +153,7 @@ pub(crate) unsafe fn reduce(
             mask: mask_strides[k],
             out: out_strides[k],
         };
-        let (mut kept, mut reduced) = (vec![], vec![]);
+        let (mut kept, mut reduced) = (PerAxis::new(), PerAxis::new());
         for k in 0..ndim {
             if is_reduced(k) {
                 reduced.push(axis(k))
@@ -254,13 +254,13 @@ impl View<'_> {
     }
 
     /// The strides, if the array lies within PTRDIFF_MAX bytes.
-    fn strides(&self, size: usize) -> Result<Vec<isize>, mean_status> {
+    fn strides(&self, size: usize) -> Result<PerAxis<isize>, mean_status> {
         let size = size as isize;
         let strides = match self.given {
-            Some(strides) => strides.to_vec(),
+            Some(strides) => strides.iter().copied().collect(),
             None => {
                 let mut next = Some(size);
-                let mut strides: Vec<isize> = self
+                let mut strides: PerAxis<isize> = self
                     .shape
                     .iter()
                     .rev()
@@ -292,11 +292,11 @@ impl View<'_> {
         &self,
         axes: u64,
         shape: &[usize],
-        strides: Vec<isize>,
-    ) -> Result<Vec<isize>, mean_status> {
+        strides: PerAxis<isize>,
+    ) -> Result<PerAxis<isize>, mean_status> {
         let has_all = self.shape.len() == shape.len();
         let mut own = self.shape.iter().zip(strides);
-        let mut along = Vec::with_capacity(shape.len());
+        let mut along = PerAxis::new();
         for (k, &len) in shape.iter().enumerate() {
             let reduced = axes >> k & 1 != 0;
             if reduced && !has_all {
@@ -317,11 +317,11 @@ impl View<'_> {
     fn broadcast_to(
         &self,
         shape: &[usize],
-        strides: Vec<isize>,
-    ) -> Result<Vec<isize>, mean_status> {
+        strides: PerAxis<isize>,
+    ) -> Result<PerAxis<isize>, mean_status> {
         let missing =
             shape.len().checked_sub(self.shape.len()).ok_or(mean_status::MEAN_BAD_SHAPE)?;
-        let mut along = vec![0; missing];
+        let mut along: PerAxis<isize> = (0..missing).map(|_| 0).collect();
         for ((&len, &own), stride) in shape[missing..].iter().zip(self.shape).zip(strides) {
             match own {
                 1 => along.push(0),
@@ -342,10 +342,10 @@ impl View<'_> {
 unsafe fn means<E: Element>(job: &Job) -> usize {
     let Job { source, kept, first, .. } = job;
     // SAFETY: the caller vouches for the elements of every cell.
-    let mut cell = unsafe { Cell::<E>::new(source, kept, *first) };
+    let mut cell = unsafe { Cell::<E>::new(job.level, source, kept, *first) };
     let mut empty = 0;
     loop {
-        let mean = cell.mean(job.level, job.format);
+        let mean = cell.mean(job.format);
         empty += usize::from(mean.is_none());
         let out = job.out.wrapping_offset(cell.place().out);
         // SAFETY: a cell of the result, of this size.
