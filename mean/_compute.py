@@ -191,6 +191,9 @@ def compute_mean(
     2.5
     """
     if not (dtype is None and axis is None and out is None and where is True) or keepdims or skipna:
+        plain = dtype is None and out is None and where is True and not skipna
+        if plain and type(a) is _ndarray and type(axis) is int:
+            return _along_axis(a, axis, bool(keepdims))
         return _reduce(a, axis, dtype, out, keepdims, where, skipna)
     if type(a) is _ndarray:
         try:
@@ -205,6 +208,50 @@ def compute_mean(
 
 
 compute_mean.__module__ = "mean"  # where users find it
+
+
+class _Plan:
+    """The descriptions of an array of C order and of its means, but for where they are."""
+
+    def __init__(self, a: NDArray[Any], axis: int, keepdims: bool) -> None:
+        known = _look_at(a.dtype)
+        if known is None:
+            raise _no_mean_of(a.dtype)
+        self.axes = _axes(axis, a.ndim)
+        self.shape = _result_shape(a, self.axes, keepdims)
+        self.dtype = known.mean
+        self.array, *self.alive = _describe(a.shape, known.tag)
+        self.result, *self.alive_too = _describe(self.shape, _tag_of_result(self.dtype))
+
+
+#: For each shape, dtype, axis and keepdims the plans that no call is using: to make one takes
+#: longer than a short mean.
+_PLANS: dict[Any, list[_Plan]] = {}
+
+
+def _along_axis(a: NDArray[Any], axis: int, keepdims: bool) -> Any:
+    """Return the means along one axis, in the dtype of the mean, by a plan that is used again."""
+    try:
+        data = _from_buffer(a)
+        key = a.shape, a.dtype, axis, keepdims
+        if key not in _PLANS:
+            if len(_PLANS) >= 1000:
+                _PLANS.clear()
+            _PLANS[key] = []
+        plans = _PLANS[key]
+    except (KeyError, TypeError, ValueError):  # not of C order or hashable; cleared by a thread
+        return _reduce(a, axis, None, None, keepdims, True, False)
+    try:
+        plan = plans.pop()
+    except IndexError:
+        plan = _Plan(a, axis, keepdims)
+    result: NDArray[Any] = np.empty(plan.shape, plan.dtype)
+    plan.array.data, plan.result.data = data, _from_buffer(result)
+    status = lib.mean_reduce(plan.array, ffi.NULL, plan.axes, 0, plan.result, ffi.NULL)
+    plans.append(plan)
+    if status:
+        raise MeanError(Status(status), f"got an array of shape {a.shape}")
+    return result if result.ndim else result[()]
 
 
 def _reduce(
@@ -222,9 +269,7 @@ def _reduce(
     if known is None:
         raise _no_mean_of(array.dtype)
     axes = _axes(axis, array.ndim)
-    sizes = [(n, axes >> k & 1) for k, n in enumerate(array.shape)]
-    kept = tuple(n for n, reduced in sizes if not reduced)
-    shape = tuple(1 if reduced else n for n, reduced in sizes) if keepdims else kept
+    shape = _result_shape(array, axes, keepdims)
     if out is not None:
         _check_out(out, shape)
     result_dtype = _result_dtype(array.dtype, known.mean, dtype, out)
@@ -233,7 +278,7 @@ def _reduce(
     part = result_dtype
     if result_dtype.kind == "c" != array.dtype.kind:
         part = np.dtype(f"f{result_dtype.itemsize // 2}")
-    result: NDArray[Any] = np.empty(kept, part)
+    result: NDArray[Any] = np.empty(shape, part)
     status, empty = _call(array, known.tag, mask, axes, bool(skipna), result)
     if status:
         given = f"got an array of shape {array.shape}"
@@ -248,7 +293,6 @@ def _reduce(
             RuntimeWarning,
             stacklevel=3,
         )
-    result = result.reshape(shape)
     if out is not None:
         np.asarray(out)[...] = result
         return out
@@ -266,14 +310,12 @@ def _call(
     result: NDArray[Any],
 ) -> tuple[int, int]:
     """Return the library's status, and in how many means no element counts."""
-    described, _shape, _strides, _data = _describe(array, tag)
-    known = _look_at(result.dtype)
-    assert known is not None  # it was found to have a tag
-    out, _out_shape, _out_strides, _out_data = _describe(result, known.tag)
+    described, *_alive = _describe_array(array, tag)
+    out, *_out_alive = _describe_array(result, _tag_of_result(result.dtype))
     flags = lib.MEAN_SKIP_NAN if skipna else 0
     if mask is None and not skipna:
         return lib.mean_reduce(described, ffi.NULL, axes, flags, out, ffi.NULL), 0
-    where, *_alive = (ffi.NULL,) if mask is None else _describe(mask, _TAGS["bool"])
+    where, *_mask_alive = (ffi.NULL,) if mask is None else _describe_array(mask, _TAGS["bool"])
     empty = ffi.new("size_t *")
     status = lib.mean_reduce(described, where, axes, flags, out, empty)
     return status, empty[0]
@@ -282,12 +324,32 @@ def _call(
 _ARRAY, _SHAPE, _STRIDES = map(ffi.typeof, ["mean_array *", "size_t[]", "ptrdiff_t[]"])
 
 
-def _describe(array: NDArray[Any], tag: int) -> tuple[Any, ...]:
+def _describe(shape: tuple[int, ...], tag: int) -> tuple[Any, ...]:
+    """Return a `mean_array` of C order that is nowhere yet, and what must live as long as it."""
+    shape_in_c = ffi.new(_SHAPE, shape)
+    return ffi.new(_ARRAY, [ffi.NULL, tag, len(shape), shape_in_c, ffi.NULL]), shape_in_c
+
+
+def _describe_array(array: NDArray[Any], tag: int) -> tuple[Any, ...]:
     """Return a `mean_array`, and what must live as long as it."""
-    shape = ffi.new(_SHAPE, array.shape)
-    strides = ffi.NULL if array.flags.c_contiguous else ffi.new(_STRIDES, array.strides)
-    data = ffi.cast("void *", array.__array_interface__["data"][0])
-    return ffi.new(_ARRAY, [data, tag, array.ndim, shape, strides]), shape, strides, array
+    described, shape = _describe(array.shape, tag)
+    described.data = ffi.cast("void *", array.__array_interface__["data"][0])
+    strides = None
+    if not array.flags.c_contiguous:
+        strides = described.strides = ffi.new(_STRIDES, array.strides)
+    return described, shape, strides, array
+
+
+def _tag_of_result(dtype: np.dtype[Any]) -> int:
+    known = _look_at(dtype)
+    assert known is not None  # the library has a tag for what it makes
+    return known.tag
+
+
+def _result_shape(array: NDArray[Any], axes: int, keepdims: bool) -> tuple[int, ...]:
+    if keepdims:
+        return tuple(1 if axes >> k & 1 else n for k, n in enumerate(array.shape))
+    return tuple(n for k, n in enumerate(array.shape) if not axes >> k & 1)
 
 
 def _axes(axis: int | tuple[int, ...] | None, ndim: int) -> int:
