@@ -10,7 +10,10 @@
 #[path = "../tests/families/mod.rs"]
 mod families;
 
-use families::{Family, Input, Random, Tested, BLOCKS_PER_FLUSH, GROUPS, GROUPS_PER_BLOCK};
+use families::{
+    Family, Input, Random, Tested, BLOCKS_PER_FLUSH, GROUPS, GROUPS_PER_BLOCK, NARROW_FROM,
+    NARROW_GROUPS, NARROW_GROUPS_PER_BLOCK,
+};
 use mean_core::{levels, Level};
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
@@ -42,7 +45,17 @@ fn random_size(rng: &mut Random) -> usize {
             let blocks = rng.random_range(1..=4) * block;
             near(rng, blocks + groups)
         }
-        1000..1023 => rng.random_range(1..=9000),
+        1000..1010 => rng.random_range(1..=9000),
+        // float32 lanes: their least size, their blocks, and now and then a flush
+        1010..1014 => near(rng, NARROW_FROM),
+        1014..1023 => {
+            let group = *NARROW_GROUPS.choose(rng).unwrap();
+            let block = NARROW_GROUPS_PER_BLOCK * group;
+            let blocks = NARROW_FROM / block + rng.random_range(1..=4);
+            let flush = if rng.random_ratio(1, 16) { BLOCKS_PER_FLUSH * block } else { 0 };
+            let groups = rng.random_range(0..3) * group;
+            near(rng, blocks * block + flush + groups)
+        }
         // (and a float32 of any size may widen at a flush that leaves 2^18 elements)
         _ => {
             let rest = *[0, 0, 0, families::WIDEN_REST].choose(rng).unwrap();

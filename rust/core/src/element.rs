@@ -1,6 +1,7 @@
 //! The element types. To add one: its impl here, or in `integer.rs`.
 
 use crate::format::{Binary, Format};
+use crate::lane::{self, Holds};
 use crate::runs::Runs;
 use fearless_simd::{prelude::*, Simd};
 
@@ -43,6 +44,8 @@ pub trait Float: Format {
     type Digits: AsRef<[i64]> + AsMut<[i64]> + Clone;
     /// The digits of zero.
     const ZERO: Self::Digits;
+    /// The narrowest lanes that hold an element.
+    type Lane: Holds<Self>;
 
     /// Four vectors of consecutive elements, widened: `data` has as many as they have lanes. What is
     /// not finite may become anything that is not.
@@ -56,6 +59,7 @@ impl<E: Float> Element for E {
     fn zero() -> Self {
         Self::from_bits(0)
     }
+
 
     #[inline(always)]
     fn is_missing(self) -> bool {
@@ -93,17 +97,11 @@ impl Format for f64 {
 impl Float for f64 {
     type Digits = [i64; 68]; // 2098 bits of magnitude + 63 + sign <= 2176
     const ZERO: Self::Digits = [0; 68];
+    type Lane = Self;
 
     #[inline(always)]
     fn load<S: Simd>(simd: S, data: &[Self]) -> [S::f64s; 4] {
-        let len = S::f64s::LEN;
-        let data = &data[..4 * len];
-        [
-            S::f64s::from_slice(simd, &data[..len]),
-            S::f64s::from_slice(simd, &data[len..2 * len]),
-            S::f64s::from_slice(simd, &data[2 * len..3 * len]),
-            S::f64s::from_slice(simd, &data[3 * len..]),
-        ]
+        lane::load(simd, data)
     }
 }
 
@@ -123,6 +121,7 @@ impl Format for f32 {
 impl Float for f32 {
     type Digits = [i64; 11]; // 277 bits of magnitude + 63 + sign <= 352
     const ZERO: Self::Digits = [0; 11];
+    type Lane = Self;
 
     #[inline(always)]
     fn load<S: Simd>(simd: S, data: &[Self]) -> [S::f64s; 4] {
@@ -152,6 +151,7 @@ impl Format for F16 {
 impl Float for F16 {
     type Digits = [i64; 4]; // 40 bits of magnitude + 63 + sign <= 128
     const ZERO: Self::Digits = [0; 4];
+    type Lane = f64;
 
     #[inline(always)]
     fn load<S: Simd>(simd: S, data: &[Self]) -> [S::f64s; 4] {
@@ -194,6 +194,7 @@ impl Format for BF16 {
 impl Float for BF16 {
     type Digits = [i64; 11]; // 261 bits of magnitude + 63 + sign <= 352
     const ZERO: Self::Digits = [0; 11];
+    type Lane = f64;
 
     #[inline(always)]
     fn load<S: Simd>(simd: S, data: &[Self]) -> [S::f64s; 4] {

@@ -1,9 +1,10 @@
-//! The kernel: the sum in float64 lanes, exact but for a bound on what was dropped.
+//! The kernel: the sum in floating-point lanes, exact but for a bound on what was dropped.
 //!
 //! # The arithmetic, and why it is exact
 //!
-//! Write X = s x for an element x times the anchors' power of two s (1 where there is no FMA), and
-//! E for the exponent of the first anchor A1 = 1.5 * 2^E. A lane holds T1, at first A1. A step is
+//! The lanes have p bits of precision: 53, or 24 ("narrow"). Write X = s x for an element x times the
+//! anchors' power of two s (1 where there is no FMA), and E for the exponent of the first anchor
+//! A1 = 1.5 * 2^E. A lane holds T1, at first A1. A step is
 //!
 //! ```text
 //! t = RN(T1 + X)    d = T1 - t    r = X + d    T1 = t    T2 = RN(T2 + r)
@@ -13,13 +14,13 @@
 //! to be in [2^E, 2^(E+1)). Given that, as in Dekker's and Veltkamp's extraction (Rump, Ogita,
 //! Oishi, "Accurate floating-point summation, part I", 2008):
 //!
-//! - The grid of that binade is u1 = 2^(E-52). d is a multiple of u1 below 2^E: exact.
+//! - The grid of that binade is u1 = 2^(E+1-p). d is a multiple of u1 below 2^E: exact.
 //! - r is the error of rounding T1 + X to t, so it is representable (X is: s >= 1 does not
 //!   underflow; were X to overflow, t would be infinite and fail the test). So r is exact and |r|
 //!   <= u1 / 2. **No bound on |x| is used**: only the place of t matters.
-//! - The second anchor is A2 = 1.5 * 2^E2 with E2 = E - 52 + L, and a lane takes fewer than 2^L
+//! - The second anchor is A2 = 1.5 * 2^E2 with E2 = E + 1 - p + L, and a lane takes fewer than 2^L
 //!   steps in a block. So the r's of a block add up to less than 2^L u1 / 2 = 2^(E2-1), and T2
-//!   stays in its binade untested. A step drops at most u2 / 2 of r, where u2 = 2^(E2-52). With one
+//!   stays in its binade untested. A step drops at most u2 / 2 of r, where u2 = 2^(E2+1-p). With one
 //!   window it drops r, at most u1 / 2.
 //! - So bits(T1) - bits(A1), as integers, is the sum of the lane's X - r in units of u1, exactly;
 //!   and T2's is the sum of its r's, less what was dropped, in units of u2.
@@ -29,17 +30,18 @@
 //! With the exactness flag, or without FMA, `seen |= bits(t) ^ bits(A1)` against sign and exponent
 //! is all there is to it.
 //!
-//! With FMA and no flag, s makes A1's BIASED exponent a multiple of 256, and `seen |= bits(t)` is
-//! tested against the sign and those exponent bits that A1 has not: half an operation a vector
-//! where there is three-way logic. A negative t has the sign; NaN and inf have all exponent bits; a
-//! higher exponent has a bit that A1's has not, and so has one lower by 1 to 255 (its low eight
-//! bits are not 0). Out of the binade into something lower still comes only +0: |t| < 2^(E-1) takes
-//! |X| > 2^(E-1), so T1, X and t are multiples of 2^(E-53). So the only way out unseen is X = -T1,
-//! t = +0, r = 0. From there the next t = X is in the binade (r = 0), or seen, or some V > 0 below
-//! 2^(E-255) whose exponent is made of A1's bits. After such a V, a t in the binade is X itself and
-//! V is lost; a t as small as V has at most all of it lost. Either way the step loses less than
-//! 2^(E-253): far less than the u2 / 2 that it is charged with, since its r is 0 or as small. So
-//! the bound holds. The flag would not, which is why it goes with the full test.
+//! With FMA and no flag, s makes A1's BIASED exponent a multiple of STEP, an eighth of the exponents
+//! (256) or half of narrow lanes' (128), and `seen |= bits(t)` is tested against the sign and those
+//! exponent bits that A1 has not: half an operation a vector where there is three-way logic. A negative
+//! t has the sign; NaN and inf have all exponent bits; a higher exponent has a bit that A1's has not,
+//! and so has one lower by less than STEP (its low bits are not 0). Out of the binade into something
+//! lower still comes only +0: |t| < 2^(E-1) takes |X| > 2^(E-1), so T1, X and t are multiples of
+//! 2^(E-p). So the only way out unseen is X = -T1, t = +0, r = 0. From there the next t = X is in the
+//! binade (r = 0), or seen, or some V > 0 below 2^(E+1-STEP) whose exponent is made of A1's bits. After
+//! such a V, a t in the binade is X itself and V is lost; a t as small as V has at most all of it lost.
+//! Either way the step loses less than 2^(E+3-STEP): far less than the u2 / 2 that it is charged with,
+//! since its r is 0 or as small. So the bound holds. The flag would not, which is why it goes with the
+//! full test.
 //!
 //! A T1 that ends a block outside its binade is caught by the test of the ends.
 //!
@@ -47,34 +49,50 @@
 //!
 //! E - k = e + 1 + L, with s = 2^k: fewer than 2^L elements below 2^e add up to less than 2^(E-1)
 //! (each rounds to at most 2^e, a multiple of u1), so a block whose maximum is below 2^e ALWAYS
-//! passes. In units of the elements, u1 = 2^(e+L-51) and u2 = 2^(e+2L-103).
+//! passes. In units of the elements, u1 = 2^(e+L+2-p) and u2 = 2^(e+2L+3-2p): 2^(e-43) and 2^(e-87),
+//! narrow 2^(e-16) and 2^(e-33).
 //!
-//! - FMA: the biased E is the least of 256, 512 .. 1792 with k >= 0. 256 keeps T2's grid normal.
-//!   Above e = 768 - L k is negative, down to -256 - L: then a tiny X may be rounded by at most
-//!   2^-1075. Such anchors are `lossy`: the flag is not believed, and the bound is doubled,
-//!   generously. So there is no top clamp: 1e308 has a window.
-//! - No FMA: E = e + 1 + L, at most 1022 (one lower than need be), else there are no anchors and
-//!   the exact path decides; and e >= -971 - 2L, where u2 = 2^-1074 and nothing is dropped.
+//! - FMA: the biased E is the least multiple of STEP with k >= 0, but at least STEP (which keeps T2's
+//!   grid normal) and at most 7 STEP, narrow 1. Above that k is negative: then a tiny X may be rounded,
+//!   by at most half the least subnormal. Such anchors are `lossy`: the flag is not believed, and all
+//!   that 2^64 elements lose so is less than a unit of the bound. s is normal: always, but narrow
+//!   only for e <= 120. So float64 lanes have no top clamp: 1e308 has a window.
+//! - No FMA: E = e + 1 + L, short of the largest exponent (one lower than need be); and e is at
+//!   least such that u2 is the least subnormal, where nothing is dropped.
+//!
+//! Without anchors the exact path decides; narrow lanes leave it to the others.
+//!
+//! # Narrow lanes
+//!
+//! Elements as narrow as the lanes need no conversion, and a vector holds twice as many. But u2 is
+//! only 2^-33 of e, and a mean within u2 / 2 of a midpoint is open: one in 2^8 where the mean is
+//! 3/8 2^e to 3/4 2^e, and it is read again. So they are for data of mostly one sign. A sample tells,
+//! and sets e by the MEAN magnitude: only sums must fit. Whatever it misses costs time alone: where
+//! the sum stays small, or a block does not fit twice, other lanes go on.
 //!
 //! # Headroom
 //!
-//! A lane's T1 - A1 and T2 - A2 lie within 2^51 units; an i64 lane adds 4 of them a block for at
-//! most BLOCKS = 64 blocks, 2^59, and at most 8 lanes make 2^62. In the i128 total u1 is 2^(52-L)
-//! u2, so a block of ROUNDS * 4 * lanes elements is at most 4 * lanes * 2^51 * 2^(52-L) units of
-//! u2, or less than 2^88 an element (a head or tail is at most 31 elements of 2^95 each): before
-//! 2^36 elements and a flush, 2^125, it moves to digits.
+//! A lane's T1 - A1 and T2 - A2 lie within 2^(p-2) units; an integer lane adds 4 of them a block for at
+//! most BLOCKS = 64 blocks: 2^59 in 64 bits, 2^30 in 32; and at most 8 lanes, narrow 16, make 2^62 in
+//! an i64. In the i128 total u1 is 2^(p-1-L) u2, so a block of ROUNDS * 4 * lanes elements is at most
+//! 4 * lanes * 2^51 * 2^(52-L) units of u2, or less than 2^88 an element (a head or tail is at most 31
+//! elements of 2^95 each; narrow lanes are far below): before 2^36 elements and a flush, 2^125, it
+//! moves to digits.
 
 use crate::certificate::{Bounded, BoundedDigits};
 use crate::element::Float;
-use fearless_simd::{prelude::*, Level, Simd};
+use crate::format::Format;
+use crate::lane::{Holds, Lane};
+use fearless_simd::{prelude::*, Level, Simd, SimdFloatElement};
 
-/// A lane takes fewer than 2^L steps in a block.
-const L: i32 = 8;
-/// Groups of four vectors in a block; a tail adds one. So many that what ends a block costs little.
-const ROUNDS: usize = 248;
-const _: () = assert!(ROUNDS + 1 < 1 << L);
-/// Blocks between two flushes of the i64 lanes.
+/// Blocks between two flushes of the integer lanes.
 const BLOCKS: usize = 64;
+const _: () = assert!(BLOCKS << f32::PRECISION < 1 << 31);
+const _: () = assert!((BLOCKS as u64) << f64::PRECISION < 1 << 63);
+/// Elements that tell whether narrow lanes suit the data, and their anchors.
+const SAMPLE: usize = 256;
+/// How much higher the anchors of narrow lanes may go.
+const RAISE: i32 = 2;
 /// Elements between two flushes of the total into digits. (No array of a test has so many.)
 const TOTAL: u64 = if cfg!(test) { 1 << 12 } else { 1 << 36 };
 /// Up to so many elements, eight of them tell the first anchors; beyond, the first group.
@@ -84,32 +102,30 @@ const WORTH_ALIGNING: usize = 1 << 12;
 /// With fewer elements left it is not worth while to widen to two windows.
 const WORTH_WIDENING: usize = 1 << 18;
 
-const SIGN: u64 = 1 << 63;
-const EXPONENT: u64 = 0x7ff << 52;
-
 /// How far the kernel came.
 pub(crate) enum Sum {
     /// All of it is in this sum, and in the earlier grids' digits where there are some.
     All(Bounded),
-    /// One window drops too much for this mean: two are to go on from this element, and the digits
-    /// hold what came before.
+    /// These lanes drop too much for this mean, or cannot hold the next elements: others are to go on
+    /// from this element, and the digits hold what came before.
     Widen(usize),
     /// An element is not finite, or has no anchors: the exact path decides.
     Unknown,
 }
 
-/// The sum of `data`, which holds at least one group of four vectors. What does not fit one grid
-/// goes to `digits`. With `FLAG` the bound counts only blocks in which anything was dropped.
+/// The sum of `data`, which holds at least one group of four vectors, in lanes of `F`. What does not
+/// fit one grid goes to `digits`. With `FLAG` the bound counts only blocks in which anything was
+/// dropped.
 #[inline(always)]
-pub(crate) fn sum<S: Simd, E: Float, const FLAG: bool, const TWO: bool>(
+pub(crate) fn sum<S: Simd, E: Float, F: Holds<E>, const FLAG: bool, const TWO: bool>(
     simd: S,
     data: &[E],
     digits: &mut Option<BoundedDigits<E>>,
 ) -> Sum {
     if has_fma(simd) {
-        sum_blocks::<S, E, FLAG, TWO, true>(simd, data, digits)
+        sum_blocks::<S, E, F, FLAG, TWO, true>(simd, data, digits)
     } else {
-        sum_blocks::<S, E, FLAG, TWO, false>(simd, data, digits)
+        sum_blocks::<S, E, F, FLAG, TWO, false>(simd, data, digits)
     }
 }
 
@@ -126,47 +142,60 @@ fn has_fma<S: Simd>(simd: S) -> bool {
 }
 
 #[inline(always)]
-fn sum_blocks<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
+fn sum_blocks<
+    S: Simd,
+    E: Float,
+    F: Holds<E>,
+    const FLAG: bool,
+    const TWO: bool,
+    const FMA: bool,
+>(
     simd: S,
     data: &[E],
     digits: &mut Option<BoundedDigits<E>>,
 ) -> Sum {
-    let group = 4 * S::f64s::LEN;
-    let full = ROUNDS * group;
-    let few = data.len() <= GLANCE;
-    let first = if few { Some(glance(data)) } else { exponent_of_all(simd, &data[..group], group) };
-    let Some(mut anchors) = first.and_then(|exponent| Anchors::new(exponent, FMA)) else {
-        return Sum::Unknown;
+    let group = 4 * F::Native::<S>::LEN;
+    let first = if F::NARROW {
+        look::<S, E, F>(simd, data, group)
+    } else if data.len() <= GLANCE {
+        Some(glance(data))
+    } else {
+        exponent_of_all::<S, E, F>(simd, &data[..group], group)
     };
-    let nothing = |anchors: &Anchors| {
+    let first = first.and_then(|exponent| Some((exponent, Anchors::<F>::new(exponent, FMA)?)));
+    let Some((exponent, mut anchors)) = first else {
+        return if F::NARROW { Sum::Widen(0) } else { Sum::Unknown };
+    };
+    let nothing = |anchors: &Anchors<F>| {
         let unit = if TWO { anchors.unit2 } else { anchors.unit1 };
         Bounded { sum: 0, bound: 0, unit }
     };
     let (mut total, mut in_total, mut at) = (nothing(&anchors), 0, 0);
-    let vector_bytes = 8 * S::f64s::LEN;
+    let vector_bytes = F::Native::<S>::LEN * size_of::<F>();
     let head = match data.as_ptr().addr() % vector_bytes {
         past if past > 0 && data.len() >= WORTH_ALIGNING => (vector_bytes - past) / size_of::<E>(),
         _ => 0,
     };
-    let zero = S::u64s::splat(simd, 0);
+    let zero = Bits::<S, F>::splat(simd, F::low(0));
     loop {
-        let (mut lanes1, mut lanes2, mut inexact, from) = (zero, zero, 0, at);
+        let (mut lanes1, mut lanes2, mut inexact) = (zero, zero, 0);
+        let (before, in_before, from) = (total, in_total, at);
         let mut failed = false;
         for _ in 0..BLOCKS {
             let rest = &data[at..];
-            let groups = (rest.len() / group).min(ROUNDS);
+            let groups = (rest.len() / group).min(F::ROUNDS);
             let after = rest.len() - groups * group;
             let (body, part, len) = if at < head {
                 // The elements before the first aligned vector: the first group in part.
-                (&rest[..0], Some((&data[..group], 2 * MOST - head)), head)
+                (&rest[..0], Some((&data[..group], 2 * F::MOST - head)), head)
             } else if (1..group).contains(&after) {
                 // The last block, with its tail: the last group without the lanes seen before.
                 let last = &data[data.len() - group..];
-                (&rest[..groups * group], Some((last, MOST - (group - after))), rest.len())
+                (&rest[..groups * group], Some((last, F::MOST - (group - after))), rest.len())
             } else {
                 (&rest[..groups * group], None, groups * group)
             };
-            let Some(sums) = block::<S, E, FLAG, TWO, FMA>(simd, &anchors, body, part) else {
+            let Some(sums) = block::<S, E, F, FLAG, TWO, FMA>(simd, &anchors, body, part) else {
                 failed = true;
                 break;
             };
@@ -179,19 +208,51 @@ fn sum_blocks<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: b
             }
         }
         in_total += (at - from) as u64;
-        let units1 = i128::from(across::<S>(lanes1));
-        // u1 = 2^(52 - L) u2
-        total.sum +=
-            if TWO { (units1 << (52 - L)) + i128::from(across::<S>(lanes2)) } else { units1 };
+        let units1 = i128::from(across::<S, F>(lanes1));
+        // u1 = 2^(p - 1 - L) u2
+        let up = F::FRACTION_BITS as i32 - F::L;
+        total.sum += if TWO { (units1 << up) + i128::from(across::<S, F>(lanes2)) } else { units1 };
         total.bound += u128::from(bound(inexact, anchors.lossy));
+        // A mean below 2^`log` of the grid's units.
+        let small = |log: u32| total.sum.unsigned_abs() >> log < u128::from(in_total);
+        if F::NARROW {
+            // On one grid so far, all of it may have dropped too much already; else these blocks. At the
+            // end, the certificate is worth a try.
+            let from = if digits.is_none() { 0 } else { from };
+            let log = if at == data.len() { F::SMALL - 3 } else { F::SMALL };
+            if !failed && small(log) {
+                if from != 0 && in_before != 0 {
+                    store(digits, &before);
+                }
+                return Sum::Widen(from);
+            }
+        }
         if at == data.len() {
             return Sum::All(total);
         }
-        // A float32 mean below 2^33 u1 has a spacing below 2^10 u1, and a bound of u1 / 2 would meet
-        // a midpoint more than once in 2^10 times: zero-mean data, of which the second half need
-        // not be read twice.
-        let small = total.sum.unsigned_abs() >> 33 < u128::from(in_total);
-        let widen = !TWO && !failed && small && data.len() - at >= WORTH_WIDENING;
+        let rest = data.len() - at;
+        let mut higher = None;
+        if failed {
+            let exponent = if F::NARROW {
+                // Room for larger outliers, once: the grid is coarser for it.
+                (anchors.exponent == exponent).then_some(exponent + RAISE)
+            } else {
+                // A group at least: the last one may begin before `at`.
+                let end = at + (F::ROUNDS + 1) * group;
+                let next = &data[at.min(data.len() - group)..data.len().min(end)];
+                // Anchors for its maximum let the block pass, unless it holds a NaN.
+                exponent_of_all::<S, E, F>(simd, next, group).filter(|&e| e > anchors.exponent)
+            };
+            higher = exponent.and_then(|exponent| Anchors::new(exponent, FMA));
+            if !F::NARROW && higher.is_none() {
+                return Sum::Unknown;
+            }
+        }
+        let widen = if F::NARROW {
+            failed && higher.is_none()
+        } else {
+            !TWO && !failed && small(F::SMALL) && rest >= WORTH_WIDENING
+        };
         if (widen || failed || in_total >= TOTAL) && in_total != 0 {
             store(digits, &total);
             (total, in_total) = (nothing(&anchors), 0);
@@ -199,33 +260,18 @@ fn sum_blocks<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: b
         if widen {
             return Sum::Widen(at);
         }
-        if failed {
-            // A group at least: the last one may begin before `at`.
-            let next = &data[at.min(data.len() - group)..data.len().min(at + full + group)];
-            // Anchors for its maximum let the block pass, unless it holds a NaN.
-            match exponent_of_all(simd, next, group) {
-                Some(exponent) if exponent > anchors.exponent => {
-                    match Anchors::new(exponent, FMA) {
-                        Some(higher) => anchors = higher,
-                        None => return Sum::Unknown,
-                    }
-                }
-                _ => return Sum::Unknown,
-            }
+        if let Some(higher) = higher {
+            anchors = higher;
             total = nothing(&anchors);
         }
     }
 }
 
 /// What `inexact` elements have dropped at most, in whole units of the last grid: half of one each,
-/// or one each of lossy anchors.
+/// and with lossy anchors less than one in all.
 #[inline(always)]
 fn bound(inexact: u64, lossy: bool) -> u64 {
-    if lossy {
-        inexact
-    } else {
-        inexact.div_ceil(2)
-    }
+    inexact.div_ceil(2) + u64::from(lossy)
 }
 
 /// Moves a total to the digits.
@@ -236,11 +282,11 @@ fn store<E: Float>(digits: &mut Option<BoundedDigits<E>>, total: &Bounded) {
 }
 
 /// Where the windows of a block are: for |x| < 2^exponent.
-struct Anchors {
+struct Anchors<F> {
     exponent: i32,
-    a1: f64,
-    a2: f64,
-    scale: f64,
+    a1: F,
+    a2: F,
+    scale: F,
     /// Exponents of u1 and u2 in units of the elements.
     unit1: i32,
     unit2: i32,
@@ -248,31 +294,35 @@ struct Anchors {
     lossy: bool,
 }
 
-impl Anchors {
+impl<F: Lane> Anchors<F> {
+    const BIAS: i32 = (F::SPECIAL / 2) as i32;
+
     #[inline(always)]
     fn new(exponent: i32, fma: bool) -> Option<Self> {
-        const BIAS: i32 = 1023;
+        let (bias, fraction) = (Self::BIAS, F::FRACTION_BITS as i32);
         let (biased, k) = if fma {
-            let least = exponent + 1 + L + BIAS;
-            let biased = ((least + 255) & !255).clamp(256, 1792);
+            // 256 or 128, so that three exponent bits or one are left to the anchor.
+            let step = F::STEP;
+            let least = exponent + 1 + F::L + bias;
+            let biased = ((least + step - 1) & -step).clamp(step, 2 * bias + 2 - step);
             (biased, biased - least)
         } else {
-            let least = exponent.max(-971 - 2 * L) + 1 + L;
-            if least > 1022 {
-                return None;
-            }
-            (least + BIAS, 0)
+            let exact = F::MIN_EXPONENT + 2 * fraction - 1 - 2 * F::L;
+            (exponent.max(exact) + 1 + F::L + bias, 0)
         };
-        let power = |biased: i32| (biased as u64) << 52;
-        let anchor = |biased: i32| f64::from_bits(power(biased) | 1 << 51);
-        let unit1 = biased - BIAS - 52 - k;
+        if biased >= 2 * bias || bias + k < 1 {
+            return None;
+        }
+        let power = |biased: i32| (biased as u64) << fraction;
+        let anchor = |biased: i32| F::from_bits(power(biased) | 1 << (fraction - 1));
+        let unit1 = biased - bias - fraction - k;
         Some(Self {
             exponent,
             a1: anchor(biased),
-            a2: anchor(biased - 52 + L),
-            scale: f64::from_bits(power(BIAS + k)),
+            a2: anchor(biased - fraction + F::L),
+            scale: F::from_bits(power(bias + k)),
             unit1,
-            unit2: unit1 - 52 + L,
+            unit2: unit1 - fraction + F::L,
             lossy: k < 0,
         })
     }
@@ -289,103 +339,131 @@ fn glance<E: Float>(data: &[E]) -> i32 {
     (largest >> E::FRACTION_BITS).max(1) as i32 + E::MIN_EXPONENT + E::FRACTION_BITS as i32
 }
 
+/// Anchors' exponent for narrow lanes, where a sample from all over the data is mostly of one sign: the
+/// e whose 2^e is 4/3 to 8/3 of the mean magnitude. So a lane's elements add up to 3/4 of what it
+/// has room for, and an outlier may be 16 times 2^e.
+#[inline(always)]
+fn look<S: Simd, E: Float, F: Holds<E>>(simd: S, data: &[E], group: usize) -> Option<i32> {
+    let zero = F::Native::<S>::splat(simd, F::signed(false, 0));
+    let (mut sum, mut size) = (zero, zero);
+    let step = data.len() / (SAMPLE / group);
+    for part in data.chunks_exact(step) {
+        let [a, b, c, d] = F::load(simd, &part[(step - group) / 2..][..group]);
+        sum += (a + b) + (c + d);
+        size += (a.abs() + b.abs()) + (c.abs() + d.abs());
+    }
+    let (sum, size) = (sum.reduce_sum() * F::from(4_u8), size.reduce_sum());
+    if !(sum > size || -sum > size) {
+        return None; // (a NaN, too)
+    }
+    let field = (size * F::from(4_u8) / F::from(3_u8)).magnitude_bits() >> F::FRACTION_BITS;
+    let bias = Anchors::<F>::BIAS;
+    Some((field as i32 + 1 - bias - SAMPLE.ilog2() as i32).max(1 - bias))
+}
+
 /// The exponent e with |x| < 2^e for all of `data`, at least a group; `None` where one is infinite.
 /// A NaN may hide: the test of the block sees it.
 #[inline(always)]
-fn exponent_of_all<S: Simd, E: Float>(simd: S, data: &[E], group: usize) -> Option<i32> {
-    let mut max = S::f64s::splat(simd, 0.0);
+fn exponent_of_all<S: Simd, E: Float, F: Holds<E>>(
+    simd: S,
+    data: &[E],
+    group: usize,
+) -> Option<i32> {
+    let mut max = F::Native::<S>::splat(simd, F::signed(false, 0));
     let last = &data[data.len() - group..];
     for four in data.chunks_exact(group).chain([last]) {
-        let [a, b, c, d] = E::load(simd, four);
+        let [a, b, c, d] = F::load(simd, four);
         max = max.max(a.abs().max(b.abs()).max(c.abs().max(d.abs())));
     }
-    let field = (max.reduce_max().to_bits() & EXPONENT) >> 52;
-    (field < 2047).then_some(field.max(1) as i32 - 1022)
+    let field = max.reduce_max().magnitude_bits() >> F::FRACTION_BITS;
+    (field < F::SPECIAL).then_some(field.max(1) as i32 + 1 - Anchors::<F>::BIAS)
 }
 
+/// The bits of a vector.
+type Bits<S, F> = <<F as SimdFloatElement>::Native<S> as SimdFloat<S>>::Bits;
+
 /// A block's sums in each lane, in units of u1 and of u2, and whether anything was dropped.
-struct BlockSums<S: Simd> {
-    lanes1: S::u64s,
-    lanes2: S::u64s,
+struct BlockSums<S: Simd, F: Lane> {
+    lanes1: Bits<S, F>,
+    lanes2: Bits<S, F>,
     dropped: bool,
 }
 
-/// The sums of one block: whole groups, and a group in part with its place in `KEEP`. `None` where a
+/// The sums of one block: whole groups, and a group in part with its place in `keep`. `None` where a
 /// lane left its binade.
 #[inline(always)]
-fn block<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
+fn block<S: Simd, E: Float, F: Holds<E>, const FLAG: bool, const TWO: bool, const FMA: bool>(
     simd: S,
-    anchors: &Anchors,
+    anchors: &Anchors<F>,
     groups: &[E],
     part: Option<(&[E], usize)>,
-) -> Option<BlockSums<S>> {
-    let len = S::f64s::LEN;
-    let [a1, a2, scale] = [anchors.a1, anchors.a2, anchors.scale];
-    let [a1, a2, scale] =
-        [S::f64s::splat(simd, a1), S::f64s::splat(simd, a2), S::f64s::splat(simd, scale)];
-    let zero = S::u64s::splat(simd, 0);
-    let a1_bits = bits::<S>(a1);
-    let mut lanes = Lanes::<S> { t1: [a1; 4], t2: [a2; 4], seen: zero, dropped: zero };
+) -> Option<BlockSums<S, F>> {
+    let len = F::Native::<S>::LEN;
+    let splat = |x: F| F::Native::<S>::splat(simd, x);
+    let [a1, a2, scale] = [splat(anchors.a1), splat(anchors.a2), splat(anchors.scale)];
+    let zero = Bits::<S, F>::splat(simd, F::low(0));
+    let a1_bits = a1.to_bits();
+    let mut lanes = Lanes::<S, F> { t1: [a1; 4], t2: [a2; 4], seen: zero, dropped: zero };
     for four in groups.chunks_exact(4 * len) {
-        lanes.step::<FLAG, TWO, FMA>(E::load(simd, four), scale, a1_bits);
+        lanes.step::<FLAG, TWO, FMA>(F::load(simd, four), scale, a1_bits);
     }
     if let Some((four, place)) = part {
-        let keep = &KEEP[place..][..4 * len];
-        let [a, b, c, d] = E::load(simd, four);
+        let keep = &F::keep()[place..][..4 * len];
+        let [a, b, c, d] = F::load(simd, four);
         let [i, j, k] = [len, 2 * len, 3 * len];
         let kept = [
-            and::<S>(simd, a, &keep[..i]),
-            and::<S>(simd, b, &keep[i..j]),
-            and::<S>(simd, c, &keep[j..k]),
-            and::<S>(simd, d, &keep[k..]),
+            and::<S, F>(simd, a, &keep[..i]),
+            and::<S, F>(simd, b, &keep[i..j]),
+            and::<S, F>(simd, c, &keep[j..k]),
+            and::<S, F>(simd, d, &keep[k..]),
         ];
         lanes.step::<FLAG, TWO, FMA>(kept, scale, a1_bits);
     }
     let [t, u, v, w] = lanes.t1;
-    let ends = (bits::<S>(t) ^ a1_bits)
-        | (bits::<S>(u) ^ a1_bits)
-        | (bits::<S>(v) ^ a1_bits)
-        | (bits::<S>(w) ^ a1_bits);
-    let place = SIGN | EXPONENT;
-    let tested = if FMA && !FLAG { place & !anchors.a1.to_bits() } else { place };
-    if any::<S>((lanes.seen & tested) | (ends & place)) {
+    let ends = (t.to_bits() ^ a1_bits)
+        | (u.to_bits() ^ a1_bits)
+        | (v.to_bits() ^ a1_bits)
+        | (w.to_bits() ^ a1_bits);
+    let place = F::SIGN | F::INFINITY;
+    let tested = if FMA && !FLAG { place & !Format::to_bits(anchors.a1) } else { place };
+    if any::<S, F>((lanes.seen & F::low(tested)) | (ends & F::low(place))) {
         return None;
     }
-    let sum = |[t, u, v, w]: [S::f64s; 4], anchor: f64| {
-        let sum = (bits::<S>(t) + bits::<S>(u)) + (bits::<S>(v) + bits::<S>(w));
-        sum - S::u64s::splat(simd, anchor.to_bits().wrapping_mul(4))
+    let sum = |[t, u, v, w]: [F::Native<S>; 4], anchor: F| {
+        let sum = (t.to_bits() + u.to_bits()) + (v.to_bits() + w.to_bits());
+        sum - F::low(Format::to_bits(anchor).wrapping_mul(4))
     };
     Some(BlockSums {
         lanes1: sum(lanes.t1, anchors.a1),
         lanes2: if TWO { sum(lanes.t2, anchors.a2) } else { zero },
-        dropped: !FLAG || anchors.lossy || any::<S>(lanes.dropped & !SIGN),
+        dropped: !FLAG || anchors.lossy || any::<S, F>(lanes.dropped & F::low(!F::SIGN)),
     })
 }
 
 /// What a block keeps in registers: 4 vectors of T1, 4 of T2, and what the tests look at. Four, not
 /// eight, so that AVX2's 16 registers hold them; they hide the latency of the additions.
-struct Lanes<S: Simd> {
-    t1: [S::f64s; 4],
-    t2: [S::f64s; 4],
-    seen: S::u64s,
-    dropped: S::u64s,
+struct Lanes<S: Simd, F: Lane> {
+    t1: [F::Native<S>; 4],
+    t2: [F::Native<S>; 4],
+    seen: Bits<S, F>,
+    dropped: Bits<S, F>,
 }
 
-impl<S: Simd> Lanes<S> {
+impl<S: Simd, F: Lane> Lanes<S, F> {
     /// Adds a group: see the top of this file. With FMA, two of the four additions are `mul_add`s, for
     /// which many cores have pipes of their own.
     #[inline(always)]
     fn step<const FLAG: bool, const TWO: bool, const FMA: bool>(
         &mut self,
-        x: [S::f64s; 4],
-        scale: S::f64s,
-        a1: S::u64s,
+        x: [F::Native<S>; 4],
+        scale: F::Native<S>,
+        a1: Bits<S, F>,
     ) {
-        let add = |x: S::f64s, t: S::f64s| if FMA { x.mul_add(scale, t) } else { x + t };
+        let add = |x: F::Native<S>, t: F::Native<S>| if FMA { x.mul_add(scale, t) } else { x + t };
         for (i, x) in x.into_iter().enumerate() {
             let t1 = self.t1[i];
             let t = add(x, t1);
-            self.seen |= if FMA && !FLAG { bits::<S>(t) } else { bits::<S>(t) ^ a1 };
+            self.seen |= if FMA && !FLAG { t.to_bits() } else { t.to_bits() ^ a1 };
             self.t1[i] = t;
             if TWO {
                 let r = add(x, t1 - t);
@@ -393,48 +471,28 @@ impl<S: Simd> Lanes<S> {
                 let u = t2 + r;
                 self.t2[i] = u;
                 if FLAG {
-                    self.dropped |= bits::<S>(r + (t2 - u));
+                    self.dropped |= (r + (t2 - u)).to_bits();
                 }
             }
         }
     }
 }
 
-#[inline(always)]
-fn bits<S: Simd>(v: S::f64s) -> S::u64s {
-    v.bitcast()
-}
-
 /// Whether any bit is set. (An OR of the lanes: cheaper than a mask at every level.)
 #[inline(always)]
-fn any<S: Simd>(v: S::u64s) -> bool {
-    v.as_slice().iter().fold(0, |or, lane| or | lane) != 0
+fn any<S: Simd, F: Lane>(v: Bits<S, F>) -> bool {
+    v.as_slice().iter().fold(F::low(0), |or, &lane| or | lane) != F::low(0)
 }
 
 /// The sum of the lanes, as two's complement.
 #[inline(always)]
-fn across<S: Simd>(v: S::u64s) -> i64 {
-    v.as_slice().iter().fold(0_u64, |sum, &lane| sum.wrapping_add(lane)) as i64
+fn across<S: Simd, F: Lane>(v: Bits<S, F>) -> i64 {
+    v.as_slice().iter().fold(0, |sum: i64, &lane| sum.wrapping_add(F::integer(lane)))
 }
 
-/// The most lanes in a group: 4 vectors of 512 bits.
-const MOST: usize = 32;
-
-/// From `MOST - k` on it drops the first k lanes of a group and keeps the rest; from `2 * MOST - k` on
-/// it keeps the first k.
-static KEEP: [u64; 3 * MOST] = {
-    let mut keep = [0; 3 * MOST];
-    let mut lane = MOST;
-    while lane < 2 * MOST {
-        keep[lane] = !0;
-        lane += 1;
-    }
-    keep
-};
-
 #[inline(always)]
-fn and<S: Simd>(simd: S, v: S::f64s, keep: &[u64]) -> S::f64s {
-    (bits::<S>(v) & S::u64s::from_slice(simd, keep)).bitcast()
+fn and<S: Simd, F: Lane>(simd: S, v: F::Native<S>, keep: &[F::Bits]) -> F::Native<S> {
+    F::Native::<S>::from_bits(v.to_bits() & Bits::<S, F>::from_slice(simd, keep))
 }
 
 #[cfg(test)]
@@ -444,6 +502,6 @@ mod tests {
     #[test]
     fn half_a_unit_is_rounded_up() {
         assert_eq!([0, 1, 2, 3].map(|inexact| bound(inexact, false)), [0, 1, 1, 2]);
-        assert_eq!([0, 1, 2, 3].map(|inexact| bound(inexact, true)), [0, 1, 2, 3]);
+        assert_eq!([0, 1, 2, 3].map(|inexact| bound(inexact, true)), [1, 2, 2, 3]);
     }
 }

@@ -5,7 +5,8 @@
 mod families;
 
 use families::{
-    compare, Family, Input, Tested, BLOCKS_PER_FLUSH, GROUPS, GROUPS_PER_BLOCK, WIDEN_REST,
+    compare, Family, Input, Tested, BLOCKS_PER_FLUSH, GROUPS, GROUPS_PER_BLOCK, NARROW_FROM,
+    NARROW_GROUPS, NARROW_GROUPS_PER_BLOCK, WIDEN_REST,
 };
 use mean_core::{exact_mean, levels, mean};
 use rand::seq::SliceRandom;
@@ -63,6 +64,8 @@ for_each_type! {
     block_boundaries,
     flush_boundaries,
     late_widening,
+    narrow_block_boundaries,
+    narrow_flush_boundaries,
     several_flushes,
     special_values_at_every_position,
     any_order,
@@ -118,6 +121,32 @@ fn late_widening<F: Tested>() {
     }
 }
 
+/// float32 lanes: the least size, every offset of a vector, and the ends of blocks.
+fn narrow_block_boundaries<F: Tested>() {
+    for round in 0..breadth(1, 8) {
+        check_families::<F>(around(NARROW_FROM, breadth(1, 4)), round, round);
+    }
+    for offset in 0..breadth(2, 17) {
+        for group in &NARROW_GROUPS[..breadth(1, 3)] {
+            let block = NARROW_GROUPS_PER_BLOCK * group;
+            let end = NARROW_FROM.next_multiple_of(block);
+            for end in [end, end + block, end + group, end + 2 * group] {
+                check_families::<F>(around(end + offset, breadth(0, 1)), offset, end);
+            }
+        }
+    }
+}
+
+fn narrow_flush_boundaries<F: Tested>() {
+    for group in &NARROW_GROUPS[..breadth(0, 3)] {
+        let end = BLOCKS_PER_FLUSH * NARROW_GROUPS_PER_BLOCK * group;
+        for round in 0..4 {
+            check_families::<F>(around(end, 1), round, round);
+            check_families::<F>([end + group, end + 5 * group + 1, 2 * end + 7], round, round);
+        }
+    }
+}
+
 /// Lanes of 64 bits that were never flushed would overflow beyond 2^20 elements.
 fn several_flushes<F: Tested>() {
     check_families::<F>([1_100_001].into_iter().take(breadth(0, 1)), 4, 0);
@@ -135,7 +164,10 @@ fn special_values_at_every_position<F: Tested>() {
         (F::infinity(true), F::infinity(true).to_bits()),
     ];
     let large = GROUPS.map(|group| GROUPS_PER_BLOCK * group + group - 1);
-    for (n, step) in (1..=70).map(|n| (n, 1)).chain(large.map(|n| (n, breadth(97, 1)))) {
+    let large = large.into_iter().chain([NARROW_FROM + NARROW_GROUPS_PER_BLOCK + 1]);
+    for (n, step) in
+        (1..=70).map(|n| (n, 1)).chain(large.map(|n| (n, breadth(97, 1 + n / NARROW_FROM))))
+    {
         let mut data = vec![F::nearest(1.0); n];
         for i in (0..n).step_by(step) {
             for (special, want) in specials {

@@ -13,14 +13,23 @@ pub type Random = Xoshiro256PlusPlus;
 
 /// Elements that a step of the kernel takes: four vectors of 2, 4 or 8 float64 lanes.
 ///
-/// This and the next four repeat the kernel's constants on purpose: they only aim at its seams,
-/// and a wrong value here could hide a seam but never accept a wrong result.
+/// This and what follows repeat the kernel's constants on purpose: they only aim at its seams, and a
+/// wrong value here could hide a seam but never accept a wrong result.
 pub const GROUPS: [usize; 3] = [8, 16, 32];
+/// The same for float32 lanes, which float32 is summed in from `NARROW_FROM` elements on.
+pub const NARROW_GROUPS: [usize; 3] = [16, 32, 64];
+/// From so many elements on.
+pub const NARROW_FROM: usize = 1 << 13;
 /// For elements below 2^e the first anchor is at 2^(e + 1 + L), and the grids are 2^(e + L - 51) and
 /// 2^(e + 2 L - 103).
 pub const L: i32 = 8;
+/// The grid of float32 lanes' second window is 2^(e + 2 L - 45), where 2^e is the first power of two
+/// beyond 4/3 of the mean magnitude. The first anchor is at 2^(e + 1 + L).
+pub const NARROW_L: i32 = 6;
 /// Groups in a block.
 pub const GROUPS_PER_BLOCK: usize = 248;
+/// Groups in a block of float32 lanes.
+pub const NARROW_GROUPS_PER_BLOCK: usize = 62;
 /// Blocks between two flushes of the integer lanes.
 pub const BLOCKS_PER_FLUSH: usize = 64;
 /// With this many elements left at a flush, float32 may go from one window to two.
@@ -97,6 +106,11 @@ impl<F: Tested> Family<F> {
         Self { name: "lane emptied", fill: lane_emptied },
         Self { name: "lane emptied to zero", fill: lane_emptied_to_zero },
         Self { name: "window clamps", fill: window_clamps },
+        Self { name: "one sign and rare events", fill: one_sign_and_rare_events },
+        Self { name: "unlike its sample", fill: unlike_its_sample },
+        Self { name: "narrow remainders", fill: narrow_remainders },
+        Self { name: "narrow near ties", fill: narrow_near_ties },
+        Self { name: "narrow dropped halves", fill: narrow_dropped_halves },
     ];
 }
 
@@ -584,4 +598,158 @@ fn window_clamps<F: Tested>(rng: &mut Random, data: &mut [F]) {
             x
         }
     });
+}
+
+/// Positive data that float32 lanes suit, and a few elements around their anchors, some of which come
+/// back to where they began: a lane leaves its binade up or down, to a negative, to zero, or to the
+/// very exponent that it had.
+fn one_sign_and_rare_events<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    let exponent = *[-30, 0, 30, F::MAX_EXPONENT - 9, -100].choose(rng).unwrap();
+    uniform_below(rng, data, exponent);
+    let n = data.len();
+    let group = *NARROW_GROUPS.choose(rng).unwrap();
+    for _ in 0..rng.random_range(1..=3) {
+        let i = rng.random_range(0..n);
+        let above = rng.random_range(4..=NARROW_L + 3);
+        let factor = *[1.0, 1.5, 1.9, -1.0, -1.5, -1.9, -2.7, -3.0, -6.0].choose(rng).unwrap();
+        data[i] = F::nearest(factor) * power_of_two(exponent + above);
+        match rng.random_range(0..4) {
+            // A lane of its own, that may end at zero, or get there and back.
+            0 => {
+                data[i % group..].iter_mut().step_by(group).for_each(|x| *x = F::signed(false, 0));
+                let anchor = F::nearest(1.5) * power_of_two(exponent + 1 + NARROW_L);
+                data[i] = -anchor;
+                if let Some(x) = data.get_mut(i + group * rng.random_range(1..=3)) {
+                    *x = anchor * F::nearest(rng.random_range(0..2).into());
+                }
+            }
+            1 => {
+                let later = i + group * rng.random_range(1..=3);
+                if later < n {
+                    data[later] = -data[i];
+                }
+            }
+            _ => {}
+        }
+    }
+    if rng.random() {
+        data.iter_mut().for_each(|x| *x = -*x);
+    }
+}
+
+/// Both signs, but for the places where float32 lanes look: their sum is small all the same, and
+/// others must go on. Some have been on two grids by then.
+fn unlike_its_sample<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    zero_mean(rng, data);
+    let n = data.len();
+    for parts in [4, 8, 16] {
+        let step = n / parts;
+        for middle in (step / 2..n).step_by(step.max(1)) {
+            let sample = middle.saturating_sub(36)..n.min(middle + 36);
+            data[sample].iter_mut().filter(|x| x.to_bits() & F::SIGN != 0).for_each(|x| *x = -*x);
+        }
+    }
+    for _ in 0..rng.random_range(0..=2) {
+        let i = rng.random_range(0..n);
+        let above = rng.random_range(3..9);
+        data[i] = number(rng, above);
+    }
+}
+
+/// One element throughout, its bits 0111..1 from the grid of the first float32 window on: every
+/// remainder is the largest, and the second window goes the furthest.
+fn narrow_remainders<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    let exponent = rng.random_range(-30..30);
+    // u1 is 2^(e + L - 22), and e is one or two more than the exponent.
+    let ones = (1 << (NARROW_L + rng.random_range(0..3))) - 1;
+    let bits = positive::<F>(rng, exponent).to_bits() & !(2 * ones + 1) | ones;
+    data.fill(random_sign(rng, F::from_bits(bits)));
+}
+
+/// The exponents of float32 lanes' anchors and of their last grid, for a mean magnitude.
+fn narrow_grid(mean: f64) -> (i32, i32) {
+    let e = (mean * 4.0 / 3.0).log2().floor() as i32 + 1;
+    (e, e + 2 * NARROW_L - 45)
+}
+
+/// The sum in units of 2^`unit`, of which all elements are multiples.
+fn in_units<F: Tested>(data: &[F], unit: i32) -> i128 {
+    data.iter()
+        .map(|x| {
+            let (significand, shift) = x.decode();
+            let up = F::MIN_EXPONENT + shift as i32 - unit;
+            let significand = i128::from(significand);
+            if up < 0 {
+                significand >> -up
+            } else {
+                significand << up
+            }
+        })
+        .sum()
+}
+
+/// Makes the sum that of the nearest tie, and `beyond` units of 2^`unit` more, by the last elements.
+fn settle<F: Tested>(data: &mut [F], unit: i32, beyond: i128) {
+    let n = data.len() as i128;
+    let Some(first) = data.len().checked_sub(6) else {
+        return;
+    };
+    data[first..].fill(F::signed(false, 0));
+    let sum = in_units(data, unit);
+    // The mean's last bit, in units; half of it is odd where the mean is a tie.
+    let log_mean = (sum / n).unsigned_abs().max(1).ilog2() as i32;
+    let ulp = log_mean - F::FRACTION_BITS as i32;
+    if ulp < 1 {
+        return;
+    }
+    let half = 1_i128 << (ulp - 1);
+    let tie = (sum / n).div_euclid(2 * half) * 2 * half + half;
+    let mut rest = tie * n - sum + beyond;
+    for x in &mut data[first..] {
+        let excess = (128 - rest.unsigned_abs().leading_zeros() as i32) - F::PRECISION as i32;
+        let excess = excess.max(0);
+        let part = rest >> excess << excess;
+        *x = F::nearest((part >> excess) as f64) * power_of_two(excess) * power_of_two(unit);
+        rest -= part;
+    }
+}
+
+/// Ordinary positive data whose mean is within a few bounds of a tie of two floats, or is one.
+fn narrow_near_ties<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    let mean = 0.5 + 0.5 * rng.random::<f64>();
+    let unit = -60;
+    let steps = 2_f64.powi(rng.random_range(20..=24));
+    let width = 0.25 + 0.75 * rng.random::<f64>();
+    data.fill_with(|| {
+        let x = mean + width * (rng.random::<f64>() - 0.5);
+        F::nearest((x * steps).floor() / steps)
+    });
+    let bound = (data.len() as i128) << (narrow_grid(mean).1 - 1 - unit);
+    let beyond = match rng.random_range(0..4) {
+        0 => 0,
+        1 => rng.random_range(-1..=1),
+        2 => rng.random_range(-3 * bound..=3 * bound),
+        _ => bound * *[-1, 1].choose(rng).unwrap() + rng.random_range(-bound / 64..=bound / 64),
+    };
+    settle(data, unit, beyond);
+    if rng.random() {
+        data.iter_mut().for_each(|x| *x = -*x);
+    }
+}
+
+/// Six of seven elements drop exactly half a unit of float32 lanes' last grid, all to one side, and
+/// the true sum is a tie, or hardly more.
+fn narrow_dropped_halves<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    let exponent = rng.random_range(-20..20);
+    let (e, grid) = narrow_grid(2_f64.powi(exponent) / 7.0);
+    let first = rng.random_range(0..7);
+    let half: F = power_of_two(grid - 1);
+    data.fill(half);
+    data.iter_mut().skip(first).step_by(7).for_each(|x| *x = power_of_two(exponent));
+    let unit = e - 60;
+    let beyond = rng.random_range(-1..=1) + (i128::from(rng.random_range(0..3)) << (grid - unit));
+    settle(data, unit, beyond);
+    if rng.random() {
+        data.iter_mut().for_each(|x| *x = -*x);
+    }
 }

@@ -1,0 +1,107 @@
+//! The lanes that the kernel sums in, and how elements are loaded into them.
+
+use crate::element::Float;
+use crate::format::Format;
+use fearless_simd::{prelude::*, Simd, SimdFloatElement};
+
+/// A format that lanes add in.
+pub trait Lane: Format + SimdFloatElement {
+    /// A lane takes fewer than 2^L steps in a block. More lengthen the blocks, and cost precision.
+    const L: i32;
+    /// Groups of four vectors in a block; a tail adds one. So many that what ends a block costs little.
+    const ROUNDS: usize;
+    /// With FMA the first anchor's biased exponent is a multiple of this.
+    const STEP: i32;
+    /// A mean below 2^SMALL units of the grid is too small for what they drop: for one window of 64
+    /// bits, and for the two of narrow lanes.
+    const SMALL: u32;
+
+    /// The most lanes in a group: 4 vectors of 512 bits.
+    const MOST: usize = 4 * 512 / <Self as Format>::BITS as usize;
+    /// Whether they drop so much that only some data suit them.
+    const NARROW: bool = <Self as Format>::BITS < 64;
+
+    /// What keeps some lanes of a group: from `MOST - k` on it drops the first k and keeps the rest; from
+    /// `2 * MOST - k` on it keeps the first k.
+    fn keep<'a>() -> &'a [Self::Bits];
+    /// As many of the low bits as a lane has.
+    fn low(bits: u64) -> Self::Bits;
+    /// A lane's bits as two's complement.
+    fn integer(bits: Self::Bits) -> i64;
+}
+
+macro_rules! lane {
+    ($float:ty, $bits:ty, $signed:ty, $l:expr, $rounds:expr, $step:expr, $small:expr) => {
+        impl Lane for $float {
+            const L: i32 = $l;
+            const ROUNDS: usize = $rounds;
+            const STEP: i32 = $step;
+            const SMALL: u32 = $small;
+
+            #[inline(always)]
+            fn keep<'a>() -> &'a [$bits] {
+                const MOST: usize = <$float as Lane>::MOST;
+                static KEEP: [$bits; 3 * MOST] = {
+                    let mut keep = [0; 3 * MOST];
+                    let mut lane = MOST;
+                    while lane < 2 * MOST {
+                        keep[lane] = !0;
+                        lane += 1;
+                    }
+                    keep
+                };
+                &KEEP
+            }
+            #[inline(always)]
+            fn low(bits: u64) -> $bits {
+                bits as $bits
+            }
+            #[inline(always)]
+            fn integer(bits: $bits) -> i64 {
+                (bits as $signed).into()
+            }
+        }
+
+        const _: () = assert!(<$float>::ROUNDS + 1 < 1 << <$float>::L);
+    };
+}
+
+// L, ROUNDS, STEP, SMALL. A float32 mean below 2^33 u1 has a spacing below 2^10 u1, and a bound of
+// u1 / 2 would meet a midpoint more than once in 2^10 times: zero-mean data, of which the second half
+// need not be read twice. Below 2^28 u2 it is once in 2^5 times, and to read all again costs twice what
+// narrow lanes save.
+lane!(f32, u32, i32, 6, 62, 128, 28);
+lane!(f64, u64, i64, 8, 248, 256, 33);
+
+/// Lanes that hold the elements `E` exactly.
+pub trait Holds<E>: Lane {
+    /// Four vectors of consecutive elements: `data` has as many as they have lanes.
+    fn load<S: Simd>(simd: S, data: &[E]) -> [Self::Native<S>; 4];
+}
+
+impl<E: Float> Holds<E> for f64 {
+    #[inline(always)]
+    fn load<S: Simd>(simd: S, data: &[E]) -> [S::f64s; 4] {
+        E::load(simd, data)
+    }
+}
+
+impl Holds<f32> for f32 {
+    #[inline(always)]
+    fn load<S: Simd>(simd: S, data: &[f32]) -> [S::f32s; 4] {
+        load(simd, data)
+    }
+}
+
+/// Four vectors of elements that are as wide as the lanes.
+#[inline(always)]
+pub(crate) fn load<S: Simd, F: SimdFloatElement>(simd: S, data: &[F]) -> [F::Native<S>; 4] {
+    let len = F::Native::<S>::LEN;
+    let data = &data[..4 * len];
+    [
+        F::Native::<S>::from_slice(simd, &data[..len]),
+        F::Native::<S>::from_slice(simd, &data[len..2 * len]),
+        F::Native::<S>::from_slice(simd, &data[2 * len..3 * len]),
+        F::Native::<S>::from_slice(simd, &data[3 * len..]),
+    ]
+}
