@@ -60,7 +60,6 @@ impl<E: Float> Element for E {
         Self::from_bits(0)
     }
 
-
     #[inline(always)]
     fn is_missing(self) -> bool {
         self.magnitude_bits() > Self::INFINITY
