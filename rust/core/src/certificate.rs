@@ -17,6 +17,19 @@ pub(crate) struct Bounded {
 }
 
 impl Bounded {
+    /// Adds a sum on the same grid; false, and nothing is added, where it is on another one or there
+    /// is no room.
+    pub fn add(&mut self, other: &Self) -> bool {
+        let (sum, bound) = (self.sum.checked_add(other.sum), self.bound.checked_add(other.bound));
+        match (sum, bound) {
+            (Some(sum), Some(bound)) if self.unit == other.unit => {
+                (self.sum, self.bound) = (sum, bound);
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// RN(S / n), where `sum` ± `bound` leave no doubt of it: RN is monotone, so equal roundings of
     /// both ends prove the whole interval, whatever midpoints, subnormals or zeros are about
     /// (Ziv's rounding test).

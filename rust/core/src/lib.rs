@@ -38,6 +38,7 @@ pub use integer::{Bool, Time};
 pub use level::{levels, vectorize};
 pub use runs::Runs;
 
+use certificate::{Bounded, BoundedDigits};
 use fearless_simd::{dispatch, Simd, SimdBase};
 use lane::{Holds, Lane};
 use window::Sum;
@@ -107,14 +108,61 @@ fn mean_at<S: Simd, E: Float>(simd: S, data: &[E], n: u64, format: Binary) -> u6
     }
 }
 
+/// The cheapest way that proves the mean of elements in runs.
 fn mean_of_runs_at<S: Simd, E: Float>(
     simd: S,
     runs: &mut dyn Runs<E>,
     format: Binary,
 ) -> Option<u64> {
+    if environment::is_default() {
+        let first = if format.fraction_bits() <= Binary::B32.fraction_bits() {
+            attempt_runs::<S, E, false, false>(simd, runs, format)
+        } else {
+            attempt_runs::<S, E, false, true>(simd, runs, format)
+        };
+        if let Attempt::Proved(mean) = first {
+            return Some(mean);
+        }
+        runs.rewind();
+        if let Attempt::Open = first {
+            if let Attempt::Proved(mean) = attempt_runs::<S, E, true, true>(simd, runs, format) {
+                return Some(mean);
+            }
+            runs.rewind();
+        }
+    }
     simd.vectorize(
         #[inline(always)]
         || exact::exact_mean_of_runs(runs, format),
+    )
+}
+
+fn attempt_runs<S: Simd, E: Float, const FLAG: bool, const TWO: bool>(
+    simd: S,
+    runs: &mut dyn Runs<E>,
+    format: Binary,
+) -> Attempt {
+    simd.vectorize(
+        #[inline(always)]
+        || {
+            let mut sums = Sums::<E>::new();
+            let mut padded = [E::zero(); f64::MOST];
+            while let Some(mut run) = runs.next_run() {
+                if run.len() < padded.len() {
+                    // The last one may be less than a group.
+                    padded.fill(E::zero());
+                    padded[..run.len()].copy_from_slice(run);
+                    run = &padded;
+                }
+                if !sums.add::<S, f64, FLAG, TWO>(simd, run) {
+                    return Attempt::Unknown;
+                }
+            }
+            match runs.count() {
+                0 => Attempt::Unknown,
+                n => sums.mean(n, format),
+            }
+        },
     )
 }
 
@@ -174,31 +222,78 @@ fn attempt<S: Simd, E: Float, F: Holds<E>, const FLAG: bool, const TWO: bool>(
     n: u64,
     format: Binary,
 ) -> Attempt {
-    let (mut rest, mut digits) = (data, None);
-    let mut sum = window::sum::<S, E, F, FLAG, TWO>(simd, data, &mut digits);
-    if F::NARROW {
+    let mut sums = Sums::new();
+    if !sums.add::<S, F, FLAG, TWO>(simd, data) {
+        return Attempt::Unknown;
+    }
+    sums.mean(n, format)
+}
+
+/// The sum of one run after the other.
+struct Sums<E: Float> {
+    /// On the grid of the last run.
+    last: Option<Bounded>,
+    exponent: Option<i32>,
+    /// What does not fit one grid.
+    digits: Option<BoundedDigits<E>>,
+}
+
+impl<E: Float> Sums<E> {
+    fn new() -> Self {
+        Self { last: None, exponent: None, digits: None }
+    }
+
+    /// Adds a run of at least a group; false where the exact path must decide.
+    #[inline(always)]
+    fn add<S: Simd, F: Holds<E>, const FLAG: bool, const TWO: bool>(
+        &mut self,
+        simd: S,
+        run: &[E],
+    ) -> bool {
+        let Self { last, exponent, digits } = self;
+        let mut rest = run;
+        let mut sum = window::sum::<S, E, F, FLAG, TWO>(simd, run, exponent, digits);
+        if F::NARROW {
+            if let Sum::Widen(at) = sum {
+                rest = &rest[at..];
+                sum = window::sum::<S, E, f64, FLAG, false>(simd, rest, exponent, digits);
+            }
+        }
         if let Sum::Widen(at) = sum {
             rest = &rest[at..];
-            sum = window::sum::<S, E, f64, FLAG, false>(simd, rest, &mut digits);
+            sum = simd.vectorize(
+                #[inline(always)]
+                || window::sum::<S, E, f64, FLAG, true>(simd, rest, exponent, digits),
+            );
         }
+        let Sum::All(sum) = sum else {
+            return false;
+        };
+        match last {
+            None => *last = Some(sum),
+            Some(last) => {
+                if !last.add(&sum) {
+                    digits.get_or_insert_with(BoundedDigits::new).add(last);
+                    *last = sum;
+                }
+            }
+        }
+        true
     }
-    if let Sum::Widen(at) = sum {
-        rest = &rest[at..];
-        sum = simd.vectorize(
-            #[inline(always)]
-            || window::sum::<S, E, f64, FLAG, true>(simd, rest, &mut digits),
-        );
-    }
-    let Sum::All(sum) = sum else {
-        return Attempt::Unknown;
-    };
-    let proved = match &mut digits {
-        None => sum.mean(n, format),
-        Some(digits) => digits.mean_with(&sum, n, format),
-    };
-    match proved {
-        Some(mean) => Attempt::Proved(mean),
-        None => Attempt::Open,
+
+    #[inline(always)]
+    fn mean(mut self, n: u64, format: Binary) -> Attempt {
+        let Some(last) = &self.last else {
+            return Attempt::Unknown;
+        };
+        let proved = match &mut self.digits {
+            None => last.mean(n, format),
+            Some(digits) => digits.mean_with(last, n, format),
+        };
+        match proved {
+            Some(mean) => Attempt::Proved(mean),
+            None => Attempt::Open,
+        }
     }
 }
 

@@ -115,17 +115,19 @@ pub(crate) enum Sum {
 
 /// The sum of `data`, which holds at least one group of four vectors, in lanes of `F`. What does not
 /// fit one grid goes to `digits`. With `FLAG` the bound counts only blocks in which anything was
-/// dropped.
+/// dropped. `exponent`, of the anchors, is left for the next run of elements, so that it may have
+/// the same grid.
 #[inline(always)]
 pub(crate) fn sum<S: Simd, E: Float, F: Holds<E>, const FLAG: bool, const TWO: bool>(
     simd: S,
     data: &[E],
+    exponent: &mut Option<i32>,
     digits: &mut Option<BoundedDigits<E>>,
 ) -> Sum {
     if has_fma(simd) {
-        sum_blocks::<S, E, F, FLAG, TWO, true>(simd, data, digits)
+        sum_blocks::<S, E, F, FLAG, TWO, true>(simd, data, exponent, digits)
     } else {
-        sum_blocks::<S, E, F, FLAG, TWO, false>(simd, data, digits)
+        sum_blocks::<S, E, F, FLAG, TWO, false>(simd, data, exponent, digits)
     }
 }
 
@@ -152,10 +154,13 @@ fn sum_blocks<
 >(
     simd: S,
     data: &[E],
+    hint: &mut Option<i32>,
     digits: &mut Option<BoundedDigits<E>>,
 ) -> Sum {
     let group = 4 * F::Native::<S>::LEN;
-    let first = if F::NARROW {
+    let first = if hint.is_some() {
+        *hint
+    } else if F::NARROW {
         look::<S, E, F>(simd, data, group)
     } else if data.len() <= GLANCE {
         Some(glance(data))
@@ -212,7 +217,10 @@ fn sum_blocks<
         // u1 = 2^(p - 1 - L) u2
         let up = F::FRACTION_BITS as i32 - F::L;
         total.sum += if TWO { (units1 << up) + i128::from(across::<S, F>(lanes2)) } else { units1 };
-        total.bound += u128::from(bound(inexact, anchors.lossy));
+        // On a grid as fine as the elements' own nothing is dropped.
+        if total.unit > E::MIN_EXPONENT {
+            total.bound += u128::from(bound(inexact, anchors.lossy));
+        }
         // A mean below 2^`log` of the grid's units.
         let small = |log: u32| total.sum.unsigned_abs() >> log < u128::from(in_total);
         if F::NARROW {
@@ -228,6 +236,7 @@ fn sum_blocks<
             }
         }
         if at == data.len() {
+            *hint = Some(anchors.exponent);
             return Sum::All(total);
         }
         let rest = data.len() - at;
