@@ -38,9 +38,13 @@ pub(crate) struct Cell<'a, E> {
     read: usize,
     ended: bool,
     in_place: bool,
-    /// The run, if it is packed, else where it is.
+    /// The run, so far as it is packed; else where it is.
     buffer: Vec<E>,
+    packed: usize,
     run: *const E,
+    /// Which of the elements being packed count, and the other parts of complex ones.
+    counts: Vec<u8>,
+    parts: Vec<E>,
     count: u64,
 }
 
@@ -72,7 +76,10 @@ impl<'a, E: Element> Cell<'a, E> {
             read: 0,
             ended: false,
             in_place,
-            buffer: Vec::with_capacity(room),
+            buffer: vec![E::zero(); room],
+            packed: 0,
+            counts: Vec::new(),
+            parts: Vec::new(),
             run: std::ptr::null(),
             count: 0,
         }
@@ -111,11 +118,12 @@ impl<'a, E: Element> Cell<'a, E> {
             self.ended = !self.lines.advance();
             return true;
         }
-        self.buffer.clear();
-        while !self.ended && self.buffer.len() < self.buffer.capacity() {
-            let room = self.buffer.capacity() - self.buffer.len();
+        self.packed = 0;
+        while !self.ended && self.packed < self.buffer.len() {
+            let room = self.buffer.len() - self.packed;
             let len = room.min(self.inner.len - self.read);
-            self.count += self.pack(len) as u64;
+            self.count += self.pack(self.packed, len) as u64;
+            self.packed += len;
             self.read += len;
             if self.read == self.inner.len {
                 self.read = 0;
@@ -132,74 +140,105 @@ impl<'a, E: Element> Cell<'a, E> {
             // them.
             unsafe { std::slice::from_raw_parts(self.run, self.inner.len) }
         } else {
-            &self.buffer
+            &self.buffer[..self.packed]
         }
     }
 
-    /// Appends `len` elements of the line to the buffer, zeros for those that do not count. Returns
-    /// how many count.
-    fn pack(&mut self, len: usize) -> usize {
+    /// Packs `len` elements of the line into the buffer from `start` on, zeros for those that do not
+    /// count. Returns how many count.
+    fn pack(&mut self, start: usize, len: usize) -> usize {
         let Source { data, mask, swapped, skip, .. } = *self.source;
         let Axis { data: stride, mask: mask_stride, .. } = self.inner;
         let from = self.lines.place.moved(&self.inner, self.read as isize);
         let data = data.wrapping_offset(from.data);
-        let mask = mask.map(|mask| mask.wrapping_offset(from.mask));
-        let start = self.buffer.len();
-        // SAFETY: the places are those of `len` elements of the line, and their other parts and truth
-        // values; `new`'s caller vouches for them. The loops are vectors for the common strides.
-        let element = |at: *const u8| unsafe { at.cast::<E>().read_unaligned() };
-        let truth = |i: usize, stride: isize| {
-            let at = mask.map(|mask| mask.wrapping_offset(stride * i as isize));
-            // SAFETY: as above.
-            at.is_none_or(|at| unsafe { at.read() != 0 })
-        };
-        let size = size_of::<E>() as isize;
+        let packed = &mut self.buffer[start..start + len];
+        let (counts, parts) = (&mut self.counts, &mut self.parts);
         vectorize(
             self.level,
             #[inline(always)]
             || {
-                let (buffer, n) = (&mut self.buffer, len as isize);
-                if stride == size {
-                    buffer.extend((0..n).map(|i| element(data.wrapping_offset(size * i))));
-                } else if stride == 2 * size {
-                    buffer.extend((0..n).map(|i| element(data.wrapping_offset(2 * size * i))));
-                } else if stride == 3 * size {
-                    buffer.extend((0..n).map(|i| element(data.wrapping_offset(3 * size * i))));
-                } else if stride == 4 * size {
-                    buffer.extend((0..n).map(|i| element(data.wrapping_offset(4 * size * i))));
-                } else {
-                    buffer.extend((0..n).map(|i| element(data.wrapping_offset(stride * i))));
+                // SAFETY: `len` elements of the line; `new`'s caller vouches for them.
+                unsafe { gather(packed, data, stride, swapped) };
+                if mask.is_none() && skip.is_none() {
+                    return len;
                 }
-                let packed = &mut buffer[start..];
-                if swapped {
-                    packed.iter_mut().for_each(|x| *x = x.swap_bytes());
+                counts.clear();
+                counts.resize(len, 1_u8);
+                if let Some(mask) = mask {
+                    // SAFETY: their truth values; as above.
+                    unsafe { gather(counts, mask.wrapping_offset(from.mask), mask_stride, false) };
+                    counts.iter_mut().for_each(|counts| *counts = u8::from(*counts != 0));
                 }
-                match skip {
-                    None if mask.is_none() => len,
-                    None if mask_stride == 1 => keep(packed, |i, _| truth(i, 1)),
-                    None => keep(packed, |i, _| truth(i, mask_stride)),
-                    Some(0) if mask.is_none() => keep(packed, |_, x| !x.is_missing()),
-                    Some(other) => keep(packed, |i, x| {
-                        let part = element(data.wrapping_offset(stride * i as isize + other));
-                        let part = if swapped { part.swap_bytes() } else { part };
-                        truth(i, mask_stride) && !x.is_missing() && !part.is_missing()
-                    }),
+                if let Some(other) = skip {
+                    drop_missing(counts, packed);
+                    if other != 0 {
+                        parts.resize(len, E::zero());
+                        // SAFETY: the other parts of these elements; as above.
+                        unsafe { gather(parts, data.wrapping_offset(other), stride, swapped) };
+                        drop_missing(counts, parts);
+                    }
                 }
+                let mut count = 0;
+                for (x, &counts) in packed.iter_mut().zip(&*counts) {
+                    count += usize::from(counts);
+                    *x = if counts == 0 { E::zero() } else { *x };
+                }
+                count
             },
         )
     }
 }
 
-/// Puts zeros in place of the elements that do not count; returns how many do.
+/// Elements that are NaN or NaT do not count.
 #[inline(always)]
-fn keep<E: Element>(elements: &mut [E], counts: impl Fn(usize, E) -> bool) -> usize {
-    let mut count = 0;
-    for (i, x) in elements.iter_mut().enumerate() {
-        let counts = counts(i, *x);
-        count += usize::from(counts);
-        *x = if counts { *x } else { E::zero() };
+fn drop_missing<E: Element>(counts: &mut [u8], elements: &[E]) {
+    for (counts, x) in counts.iter_mut().zip(elements) {
+        *counts &= u8::from(!x.is_missing());
     }
-    count
+}
+
+/// Copies elements that are `stride` bytes apart. The loops for the usual strides are vectors.
+///
+/// # Safety
+///
+/// There must be as many elements, of any alignment, in one allocation.
+#[inline(always)]
+unsafe fn gather<E: Element>(packed: &mut [E], data: *const u8, stride: isize, swapped: bool) {
+    let size = size_of::<E>() as isize;
+    if stride == size {
+        // SAFETY: the caller vouches for these elements; so also below.
+        unsafe { gather_every(packed, data, size) };
+    } else if stride == 2 * size {
+        // SAFETY: as above.
+        unsafe { gather_every(packed, data, 2 * size) };
+    } else if stride == 3 * size {
+        // SAFETY: as above.
+        unsafe { gather_every(packed, data, 3 * size) };
+    } else if stride == 4 * size {
+        // SAFETY: as above.
+        unsafe { gather_every(packed, data, 4 * size) };
+    } else {
+        // SAFETY: as above.
+        unsafe { gather_every(packed, data, stride) };
+    }
+    if swapped {
+        for x in packed {
+            *x = x.swap_bytes();
+        }
+    }
+}
+
+/// # Safety
+///
+/// That of `gather`.
+#[inline(always)]
+unsafe fn gather_every<E: Element>(packed: &mut [E], data: *const u8, stride: isize) {
+    for (i, x) in packed.iter_mut().enumerate() {
+        // SAFETY: the caller vouches for it, and so the distance is within one allocation.
+        let element = unsafe { data.offset(stride * i as isize) };
+        // SAFETY: as above.
+        *x = unsafe { element.cast::<E>().read_unaligned() };
+    }
 }
 
 impl<E: Element> Runs<E> for Cell<'_, E> {
