@@ -481,6 +481,7 @@ float mean_f32_or_nan(const float *data, size_t len);
  *   - MEAN_NULL_POINTER    array or out is null
  *   - MEAN_BAD_SHAPE       ndim of an array is not 0 to 64
  *   - MEAN_NULL_POINTER    shape of an array is null, and its ndim is not 0
+ *   - MEAN_MISALIGNED      shape or strides of an array is not aligned
  *   - MEAN_BAD_FLAGS       flags has an unknown bit
  *   - MEAN_BAD_DTYPE       an unknown dtype; out's does not go with the array's, or is swapped; mask's is
  *                          not MEAN_DTYPE_BOOL
