@@ -302,7 +302,7 @@ fn ties_and_an_element<F: Tested>(rng: &mut Random, data: &mut [F]) {
 /// A tie for any n, n 2^e + k n 2^(e - PRECISION), among zeros and elements that decide it: the
 /// smallest subnormals, or such as straddle the last grid of one window or of two.
 ///
-/// Near the top of the range this is what the doubled bound of a scaled-down window is for; several
+/// Near the top of the range this is what the last unit in a scaled-down window's bound is for; several
 /// elements around a grid are what the margin of the quick certificate is for.
 fn built_ties<F: Tested>(rng: &mut Random, data: &mut [F]) {
     let n = data.len();
@@ -685,7 +685,7 @@ fn in_units<F: Tested>(data: &[F], unit: i32) -> i128 {
             let up = F::MIN_EXPONENT + shift as i32 - unit;
             let significand = i128::from(significand);
             if up < 0 {
-                significand >> -up
+                significand >> (-up).min(127)
             } else {
                 significand << up
             }
