@@ -15,6 +15,8 @@
 //! | `integer.rs` | integers, truth values and times: their sums, in 128 bits |
 //! | `runs.rs` | elements that do not lie in one slice |
 //! | `environment.rs` | the caller's floating-point environment |
+//! | `tile.rs` | the means of many columns at once |
+//! | `finish.rs` | the certificate in lanes: many means, proved without a division |
 //! | `level.rs` | the SIMD levels |
 #![forbid(unsafe_code)]
 
@@ -22,12 +24,14 @@ mod certificate;
 mod element;
 mod environment;
 mod exact;
+mod finish;
 mod format;
 mod integer;
 mod lane;
 mod level;
 mod quotient;
 mod runs;
+mod tile;
 mod window;
 
 pub use element::{Element, Float, BF16, F16};
@@ -37,6 +41,7 @@ pub use format::{Binary, Format};
 pub use integer::{Bool, Time};
 pub use level::{levels, vectorize};
 pub use runs::Runs;
+pub use tile::{means_of_columns, Contiguous, Rows, Shape, ROWS, TILE};
 
 use certificate::{Bounded, BoundedDigits};
 use fearless_simd::{dispatch, Simd, SimdBase};

@@ -133,7 +133,7 @@ pub(crate) fn sum<S: Simd, E: Float, F: Holds<E>, const FLAG: bool, const TWO: b
 
 /// Whether the level has fused multiply-add in hardware (else `mul_add` is a call for each lane).
 #[inline(always)]
-fn has_fma<S: Simd>(simd: S) -> bool {
+pub(crate) fn has_fma<S: Simd>(simd: S) -> bool {
     match simd.level() {
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
         Level::Avx2(_) | Level::Avx512(_) => true,

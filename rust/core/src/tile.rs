@@ -1,0 +1,697 @@
+//! Many means at once: the columns of a table, in tiles that stay in cache.
+//!
+//! # The arithmetic, and why it is exact
+//!
+//! That of `window.rs`, with a lane for each column instead of many lanes for one sum, and no
+//! scale. A column has its own anchor A1 = 1.5 * 2^E, for columns of a table have scales of their
+//! own, and a second one A2 = 2^(L-52) A1; u1 = 2^(E-52) and u2 = 2^(L-52) u1 are their grids. A step
+//! is
+//!
+//! ```text
+//! t = RN(T1 + x)    d = T1 - t    r = x + d    T1 = t    T2 = RN(T2 + r)
+//! ```
+//!
+//! and is exact but for at most u2 / 2 (with one window u1 / 2, which is r) if t is in the binade
+//! of T1, whatever x is. `seen |= bits(t) ^ bits(T1)` against sign and exponent says so of every
+//! step: the sign too, for x = -2.7 * 2^E keeps the exponent. NaN and inf have another exponent.
+//!
+//! A step drops nothing where u2 (u1) is the smallest subnormal's, 2^UNIT: so a column of zeros is
+//! exact, at the lowest anchor, whose grid that is.
+//!
+//! # A block
+//!
+//! A block is ROWS rows of a group of four vectors. Where a lane leaves its binade in it, nothing of
+//! the block is stored: those lanes are anchored anew, and the block is run again.
+//!
+//! Let 2^(E-1-L) be above all |x| of the block, and E above the lane's last one, E0. What the lane
+//! held goes into the new windows as elements: h = T1 - A1 and l = T2 - A2, both exact in the old
+//! binades, and a rest of `upper` (below). |h| <= 2^(E0-1) <= 2^(E-2), l and the rest are below
+//! 2^(E-26), and the block adds less than 8 * 2^(E-1-L) <= 2^(E-3), since L >= 5: the block passes,
+//! unless it holds a NaN or an infinity. Each of the three drops at most u2 / 2 of the NEW grid, and
+//! what was dropped before is less in units of that grid: so a column's bound is half a unit for each
+//! row and three for each new anchor. Where there is no anchor (E > 1022, infinities) it is NaN, and
+//! so is all that follows: the column is open. A NaN makes T1 NaN by itself. No NaN fails the test
+//! again, for its exponent and, as a rule, its sign stay the same.
+//!
+//! # Headroom
+//!
+//! T2 takes at most |r| <= u1 / 2 a step, fewer than 2^L steps: it stays within 2^(E2-1) of A2,
+//! untested. So after at most 2^L - 8 rows (a segment; with what starts it and a new anchor's three,
+//! fewer than 2^L) every column carries:
+//!
+//! - T1 keeps its low 26 bits; the rest, c = (T1 without them) - A1, a multiple of 2^26 u1, moves to
+//!   `upper`. |c| <= 2^(E-1) = 2^25 * 2^26 u1, so up to 2^26 carries stay below 2^51 * 2^26 u1:
+//!   exact. With MOST_ROWS and L >= 8 there are fewer.
+//! - T2 gives its multiple of u1 to T1, and starts within u1 / 2 of A2, like after one step.
+//!
+//! A new anchor takes from `upper`, below 2^51 * 2^26 u1, its multiple of the new 2^26 u1 by an
+//! addition to 1.5 * 2^(E+26), exactly; the rest is the third element.
+//!
+//! A column's total in units of u2, at most 2^26 * 2^51 * 2^(52-L), fits an i128 for L >= 2; where
+//! there are carries, L >= 8.
+
+use crate::certificate::Bounded;
+use crate::element::Float;
+use crate::finish::{certify, Certified};
+use crate::format::Format;
+use crate::window::{any, bits, has_fma, EXPONENT, SIGN};
+use fearless_simd::{dispatch, prelude::*, Level, Simd};
+use std::hint::black_box;
+use std::ops::Range;
+
+/// Rows are asked for by so many.
+pub const ROWS: usize = 8;
+/// Columns are asked for by so many.
+pub const TILE: usize = 1024;
+/// More rows than any array has, and than `upper` is sure to hold.
+const MOST_ROWS: usize = 1 << 32;
+/// The most columns in a group: 4 vectors of 512 bits.
+const MOST: usize = 32;
+/// With so many elements in a column or fewer, what is dropped is looked at: exact ties come once in
+/// n columns of random data, and to open a column costs more than to decide it.
+const FEW: u64 = 128;
+/// A narrow table is not made wider than leaves so many rows: to add up a column's copies costs as
+/// much as some rows.
+const WORTH_A_COPY: usize = 32;
+/// With so many rows or fewer, two of them tell the anchors, 2^SLACK higher: a second look at all
+/// costs more.
+const FEWER: usize = 16;
+const SLACK: i32 = 4;
+
+/// A table that the kernel reads, some rows and columns at a time, and some of them twice.
+pub trait Rows<E> {
+    /// `rows` (at most [`ROWS`]) in `columns` (at most [`TILE`]), each as long as `columns`; what
+    /// follows them in the array is not read.
+    fn rows(&mut self, rows: Range<usize>, columns: Range<usize>) -> [&[E]; ROWS];
+}
+
+/// What a table holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// Rows of the table.
+    pub rows: usize,
+    /// Means.
+    pub columns: usize,
+    /// How often the columns repeat, side by side: a narrow table of k times as many rows is a wide
+    /// one. If more than once, `copies` * `columns` is at most [`TILE`].
+    pub copies: usize,
+    /// Elements in a column with all its copies; what the table has more must be zeros.
+    pub n: u64,
+}
+
+/// A table in one piece of memory, row after row: a narrow one as fewer, wider rows.
+pub struct Contiguous<'a, E> {
+    data: &'a [E],
+    shape: Shape,
+    /// The last row, filled up with zeros, if the table ends in the midst of it.
+    last: Vec<E>,
+}
+
+impl<'a, E: Float> Contiguous<'a, E> {
+    /// The table of `data` with so many columns, which divide its length.
+    pub fn new(data: &'a [E], columns: usize) -> Self {
+        let n = data.len() / columns;
+        debug_assert!(n * columns == data.len());
+        let copies = (TILE / columns).min(n / WORTH_A_COPY).max(1);
+        let width = copies * columns;
+        let mut last = data[data.len() / width * width..].to_vec();
+        if !last.is_empty() {
+            last.resize(width, E::signed(false, 0));
+        }
+        let rows = n.div_ceil(copies);
+        Self { data, shape: Shape { rows, columns, copies, n: n as u64 }, last }
+    }
+
+    /// What [`means_of_columns`] is to be told.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+}
+
+impl<E: Float> Rows<E> for Contiguous<'_, E> {
+    #[inline(always)]
+    fn rows(&mut self, rows: Range<usize>, columns: Range<usize>) -> [&[E]; ROWS] {
+        let width = self.shape.columns * self.shape.copies;
+        let mut found = [&self.last[..0]; ROWS];
+        for (found, row) in found.iter_mut().zip(rows) {
+            let row = self.data.get(row * width..(row + 1) * width).unwrap_or(&self.last);
+            *found = &row[columns.clone()];
+        }
+        found
+    }
+}
+
+/// The means of the columns of a table, at most 2^32 rows of them, and the indices of those that are
+/// open: such a column holds what is not finite, or it is not proved, and its mean is unspecified.
+///
+/// The floating-point environment is taken to be the default one.
+pub fn means_of_columns<E: Float, R: Rows<E>>(
+    level: Level,
+    table: &mut R,
+    shape: Shape,
+    means: &mut [E],
+) -> Vec<usize> {
+    assert!(means.len() == shape.columns && shape.n > 0 && shape.rows <= MOST_ROWS);
+    assert!(shape.copies == 1 || shape.copies * shape.columns <= TILE);
+    dispatch!(level, simd => {
+        if has_fma(simd) {
+            means_at::<_, E, R, true>(simd, table, shape, means)
+        } else {
+            means_at::<_, E, R, false>(simd, table, shape, means)
+        }
+    })
+}
+
+#[inline(always)]
+fn means_at<S: Simd, E: Float, R: Rows<E>, const FMA: bool>(
+    simd: S,
+    table: &mut R,
+    shape: Shape,
+    means: &mut [E],
+) -> Vec<usize> {
+    match (shape.n <= FEW, E::ONE_WINDOW) {
+        (false, false) => means_by::<S, E, R, false, true, FMA>(simd, table, shape, means),
+        (true, false) => means_by::<S, E, R, true, true, FMA>(simd, table, shape, means),
+        (false, true) => means_by::<S, E, R, false, false, FMA>(simd, table, shape, means),
+        (true, true) => means_by::<S, E, R, true, false, FMA>(simd, table, shape, means),
+    }
+}
+
+#[inline(always)]
+fn means_by<S: Simd, E: Float, R: Rows<E>, const FLAG: bool, const TWO: bool, const FMA: bool>(
+    simd: S,
+    table: &mut R,
+    shape: Shape,
+    means: &mut [E],
+) -> Vec<usize> {
+    let mut open = Vec::new();
+    let mut finish = |column: usize, sum: Option<Bounded>, means: &mut [E]| {
+        // (A bound above n is not what `Bounded::mean` expects, and proves little.)
+        let sum = sum.filter(|sum| sum.bound <= u128::from(shape.n));
+        match sum.and_then(|sum| sum.mean(shape.n)) {
+            Some(mean) => means[column] = mean,
+            None => open.push(column),
+        }
+    };
+    let mut done = 0;
+    if FMA && shape.copies == 1 {
+        sweep::<S, E, R, FLAG, TWO, FMA>(
+            simd,
+            table,
+            shape,
+            #[inline(always)]
+            |tile| {
+                let group = 4 * S::f64s::LEN;
+                for (state, from) in tile.groups(group) {
+                    // Zeros fill up the group of a table narrower than one.
+                    let len = group.min(tile.width - from);
+                    let Certified { means: proved, mut open } =
+                        certify::<S, E, FLAG, TWO>(simd, state, tile.plan, shape.rows, shape.n);
+                    let columns = tile.first + from..tile.first + from + len;
+                    // What the last group shares with the one before is done.
+                    let shared = done - columns.start;
+                    means[columns.clone()][shared..].copy_from_slice(&proved[shared..len]);
+                    open &= u32::MAX.checked_shl(shared as u32).unwrap_or(0);
+                    while open != 0 {
+                        let i = open.trailing_zeros() as usize;
+                        open &= open - 1;
+                        if i < len {
+                            let sum = tile.bounded::<S, E, FLAG, TWO>(from + i);
+                            finish(columns.start + i, sum, means);
+                        }
+                    }
+                    done = columns.end;
+                }
+            },
+        );
+    } else {
+        sweep::<S, E, R, FLAG, TWO, FMA>(
+            simd,
+            table,
+            shape,
+            #[inline(always)]
+            |tile| {
+                let columns = tile.width / shape.copies;
+                for column in done - tile.first..columns {
+                    let copies = (0..shape.copies).map(|k| k * columns + column);
+                    let sum = copies
+                        .map(|i| tile.bounded::<S, E, FLAG, TWO>(i))
+                        .reduce(|a, b| Some(add(a?, b?)))
+                        .flatten();
+                    finish(tile.first + column, sum, means);
+                }
+                done = tile.first + columns;
+            },
+        );
+    }
+    open
+}
+
+/// Both sums, in the coarser unit: what that drops is less than one of it.
+#[inline(always)]
+fn add(a: Bounded, b: Bounded) -> Bounded {
+    let (fine, coarse) = if a.unit < b.unit { (a, b) } else { (b, a) };
+    let down = (coarse.unit - fine.unit).min(127);
+    let kept = fine.sum >> down;
+    let dropped = u128::from(kept << down != fine.sum);
+    let bound = fine.bound.div_ceil(1 << down) + dropped + coarse.bound;
+    Bounded { sum: kept + coarse.sum, bound, unit: coarse.unit }
+}
+
+/// What is the same for all columns.
+#[derive(Clone, Copy)]
+pub(crate) struct Plan {
+    /// A lane takes fewer than 2^l steps in a segment.
+    l: i32,
+    segment: usize,
+    /// Rows that tell the first anchors.
+    glance: usize,
+    /// The anchor of a maximum below 2^(e+1), over 2^e.
+    a1_of_power: f64,
+    /// A2 / A1.
+    pub a2_of_a1: f64,
+    /// The lowest anchor: nothing is dropped at it.
+    pub lowest: f64,
+    /// Whether there is more than one segment, and so an `upper`.
+    pub carries: bool,
+    /// Half the last grid, over 2^E.
+    pub half_unit: f64,
+}
+
+/// `2^exponent`, a normal number.
+const fn power_of_two(exponent: i32) -> f64 {
+    f64::from_bits(((exponent + 1023) as u64) << 52)
+}
+
+impl Plan {
+    #[inline(always)]
+    fn new<E: Float, const TWO: bool>(shape: Shape) -> Self {
+        // The mean needs more of float64's two windows' bits than of float32's one: a segment
+        // (2^l rows) costs 2 l bits of two windows, and l of one.
+        let (most, long) = if TWO { (13, 13) } else { (10, 8) };
+        let least = usize::BITS - (shape.rows + ROWS).leading_zeros();
+        let l = if least <= most { least.max(5) as i32 } else { long };
+        let segment = (1 << l) - ROWS;
+        let slack = if shape.rows <= FEWER { SLACK } else { 0 };
+        let second = if TWO { 52 - l } else { 0 };
+        Self {
+            l,
+            segment,
+            glance: if shape.rows <= FEWER { 2 } else { ROWS },
+            a1_of_power: 1.5 * power_of_two(2 + l + slack),
+            a2_of_a1: power_of_two(l - 52),
+            lowest: 1.5 * power_of_two(E::UNIT + 52 + second),
+            carries: shape.rows > segment,
+            half_unit: power_of_two(-53 - second),
+        }
+    }
+}
+
+/// A group's state in memory: this many times its columns.
+const SLOTS: usize = 6;
+/// The windows.
+pub(crate) const T1: usize = 0;
+pub(crate) const T2: usize = 1;
+/// Bits of what was dropped.
+pub(crate) const DROPPED: usize = 2;
+/// The first anchor; NaN in an open column.
+pub(crate) const A1: usize = 3;
+/// What the segments carried.
+pub(crate) const UPPER: usize = 4;
+/// Half units that new anchors cost.
+pub(crate) const MOVED: usize = 5;
+
+/// The four vectors of a slot of a group's state.
+#[inline(always)]
+pub(crate) fn load<S: Simd>(simd: S, state: &[f64], slot: usize) -> [S::f64s; 4] {
+    let len = S::f64s::LEN;
+    let state = &state[slot * 4 * len..][..4 * len];
+    [
+        S::f64s::from_slice(simd, &state[..len]),
+        S::f64s::from_slice(simd, &state[len..2 * len]),
+        S::f64s::from_slice(simd, &state[2 * len..3 * len]),
+        S::f64s::from_slice(simd, &state[3 * len..]),
+    ]
+}
+
+#[inline(always)]
+fn store<S: Simd>(state: &mut [f64], slot: usize, vectors: [S::f64s; 4]) {
+    let len = S::f64s::LEN;
+    let state = &mut state[slot * 4 * len..][..4 * len];
+    for (vector, state) in vectors.iter().zip(state.chunks_exact_mut(len)) {
+        vector.store_slice(state);
+    }
+}
+
+/// Where a group of a tile begins: the last one ends with the tile, and may overlap.
+#[inline(always)]
+fn start_of(index: usize, group: usize, width: usize) -> usize {
+    (index * group).min(width.saturating_sub(group))
+}
+
+/// The sums of some neighbouring columns.
+pub(crate) struct Tile<'a> {
+    first: usize,
+    width: usize,
+    rows: usize,
+    states: &'a [f64],
+    plan: &'a Plan,
+}
+
+impl<'a> Tile<'a> {
+    /// The state of each group, and where it begins.
+    #[inline(always)]
+    fn groups(&self, group: usize) -> impl Iterator<Item = (&'a [f64], usize)> + use<'a> {
+        let width = self.width;
+        let states = self.states.chunks_exact(SLOTS * group).enumerate();
+        states.map(move |(i, state)| (state, start_of(i, group, width)))
+    }
+
+    /// The sum of a column, `None` where it has none.
+    #[inline(always)]
+    fn bounded<S: Simd, E: Float, const FLAG: bool, const TWO: bool>(
+        &self,
+        column: usize,
+    ) -> Option<Bounded> {
+        let group = 4 * S::f64s::LEN;
+        let index = column / group;
+        let lane = column - start_of(index, group, self.width);
+        let state = &self.states[index * SLOTS * group..][..SLOTS * group];
+        let at = |slot: usize| state[slot * group + lane];
+        let (a1, plan) = (at(A1), self.plan);
+        let biased = (a1.to_bits() & EXPONENT) >> 52;
+        let unit = biased as i32 - 1023 - 52 - if TWO { 52 - plan.l } else { 0 };
+        let lower = if TWO { at(T2) - a1 * plan.a2_of_a1 } else { 0.0 };
+        let sum = units(at(UPPER), unit)? + units(at(T1) - a1, unit)? + units(lower, unit)?;
+        let exact = a1 == plan.lowest || (FLAG && at(DROPPED) == 0.0);
+        let halves = if exact { 0 } else { self.rows as u64 + at(MOVED) as u64 };
+        Some(Bounded { sum, bound: halves.div_ceil(2).into(), unit })
+    }
+}
+
+/// x in units of 2^`unit`, of which it is a multiple; `None` where it is not finite.
+#[inline(always)]
+fn units(x: f64, unit: i32) -> Option<i128> {
+    if !x.is_finite() {
+        return None;
+    }
+    let (significand, shift) = x.decode();
+    let (up, significand) = (shift as i32 + f64::MIN_EXPONENT - unit, i128::from(significand));
+    Some(if up >= 0 { significand << up } else { significand >> (-up).min(127) })
+}
+
+/// Sums all columns, and shows each tile's to `finish`.
+#[inline(always)]
+fn sweep<S: Simd, E: Float, R: Rows<E>, const FLAG: bool, const TWO: bool, const FMA: bool>(
+    simd: S,
+    table: &mut R,
+    shape: Shape,
+    mut finish: impl FnMut(&Tile),
+) {
+    let group = 4 * S::f64s::LEN;
+    let plan = &Plan::new::<E, TWO>(shape);
+    let columns = shape.columns * shape.copies;
+    let groups = columns.div_ceil(group);
+    let tiles = groups.div_ceil(TILE / group).max(1);
+    let groups_of_tile = groups.div_ceil(tiles);
+    // One state for all tiles, and one row for all that are narrower than a group: fresh memory is a
+    // page fault.
+    let mut states = vec![0.0; groups_of_tile * SLOTS * group];
+    let mut padded = [[E::signed(false, 0); MOST]; ROWS];
+    for first_group in (0..groups).step_by(groups_of_tile.max(1)) {
+        let end = columns.min((first_group + groups_of_tile) * group);
+        let first = (first_group * group).min(columns.saturating_sub(group));
+        let width = end - first;
+        let states = &mut states[..width.div_ceil(group) * SLOTS * group];
+        for from in (0..shape.rows).step_by(ROWS) {
+            let until = shape.rows.min(from + ROWS);
+            let rows = table.rows(from..until, first..end);
+            let rows = &rows[..until - from];
+            let pad;
+            let rows = if width < group {
+                pad = pad_rows(rows, &mut padded);
+                &pad[..rows.len()]
+            } else {
+                rows
+            };
+            if plan.carries && from > 0 && from % plan.segment == 0 {
+                states
+                    .chunks_exact_mut(SLOTS * group)
+                    .for_each(|state| carry::<S, TWO>(simd, state, plan));
+            }
+            for (i, state) in states.chunks_exact_mut(SLOTS * group).enumerate() {
+                let at = start_of(i, group, width);
+                if from == 0 {
+                    anchor::<S, E>(simd, &rows[..plan.glance.min(rows.len())], at, state, plan);
+                }
+                let passed = block::<S, E, FLAG, TWO, FMA>(simd, rows, at, state);
+                if !passed {
+                    simd.vectorize(
+                        #[inline(always)]
+                        || anchor_anew::<S, E, FLAG, TWO, FMA>(simd, rows, at, state, plan),
+                    );
+                }
+            }
+        }
+        finish(&Tile { first, width, rows: shape.rows, states, plan });
+    }
+}
+
+/// The rows with zeros behind them, as long as a group.
+#[inline(never)]
+fn pad_rows<'a, E: Float>(rows: &[&[E]], padded: &'a mut [[E; MOST]; ROWS]) -> [&'a [E]; ROWS] {
+    for (padded, row) in padded.iter_mut().zip(rows) {
+        padded[..row.len()].copy_from_slice(row);
+    }
+    padded.each_ref().map(|row| row.as_slice())
+}
+
+/// The largest magnitudes of some rows of a group. (A NaN may hide.)
+#[inline(always)]
+fn largest<S: Simd, E: Float>(simd: S, rows: &[&[E]], at: usize) -> [S::f64s; 4] {
+    let mut max = [S::f64s::splat(simd, 0.0); 4];
+    for row in rows {
+        let x = E::load(simd, &row[at..at + 4 * S::f64s::LEN]);
+        for (max, x) in max.iter_mut().zip(x) {
+            *max = max.max(x.abs());
+        }
+    }
+    max
+}
+
+/// 2^floor(log2 x); 0 for a subnormal number.
+#[inline(always)]
+pub(crate) fn power<S: Simd>(simd: S, x: S::f64s) -> S::f64s {
+    (bits::<S>(x) & S::u64s::splat(simd, EXPONENT)).bitcast()
+}
+
+/// NaN for an anchor that is too high (or NaN).
+#[inline(always)]
+fn possible<S: Simd>(simd: S, a1: S::f64s) -> S::f64s {
+    let highest = S::f64s::splat(simd, 1.5 * power_of_two(1022));
+    a1.simd_le(highest).select(a1, S::f64s::splat(simd, f64::NAN))
+}
+
+/// The state of nothing, at the first anchors.
+#[inline(always)]
+fn anchor<S: Simd, E: Float>(simd: S, rows: &[&[E]], at: usize, state: &mut [f64], plan: &Plan) {
+    let factor = S::f64s::splat(simd, plan.a1_of_power);
+    let lowest = S::f64s::splat(simd, plan.lowest);
+    let max = largest::<S, E>(simd, rows, at);
+    let a1 = max.map(
+        #[inline(always)]
+        |max| possible(simd, (power(simd, max) * factor).max(lowest)),
+    );
+    let to_a2 = S::f64s::splat(simd, plan.a2_of_a1);
+    let zeros = [S::f64s::splat(simd, 0.0); 4];
+    store::<S>(state, A1, a1);
+    store::<S>(state, T1, a1);
+    store::<S>(
+        state,
+        T2,
+        a1.map(
+            #[inline(always)]
+            |a1| a1 * to_a2,
+        ),
+    );
+    store::<S>(state, DROPPED, zeros);
+    store::<S>(state, UPPER, zeros);
+    store::<S>(state, MOVED, zeros);
+}
+
+/// What a block keeps in registers. Four vectors hide the latency of the additions, and AVX2's 16
+/// registers hold them.
+struct Lanes<S: Simd> {
+    t1: [S::f64s; 4],
+    t2: [S::f64s; 4],
+    dropped: [S::u64s; 4],
+    seen: S::u64s,
+    /// A 1 that the compiler does not know.
+    one: S::f64s,
+}
+
+impl<S: Simd> Lanes<S> {
+    #[inline(always)]
+    fn new<const FLAG: bool, const TWO: bool>(simd: S, state: &[f64]) -> Self {
+        let zero = S::u64s::splat(simd, 0);
+        let t1 = load(simd, state, T1);
+        Self {
+            t1,
+            t2: if TWO { load(simd, state, T2) } else { t1 },
+            dropped: if FLAG { load(simd, state, DROPPED).map(bits::<S>) } else { [zero; 4] },
+            seen: zero,
+            one: S::f64s::splat(simd, black_box(1.0)),
+        }
+    }
+
+    #[inline(always)]
+    fn store<const FLAG: bool, const TWO: bool>(&self, state: &mut [f64]) {
+        store::<S>(state, T1, self.t1);
+        if TWO {
+            store::<S>(state, T2, self.t2);
+        }
+        if FLAG {
+            let [a, b, c, d] = self.dropped;
+            store::<S>(state, DROPPED, [a.bitcast(), b.bitcast(), c.bitcast(), d.bitcast()]);
+        }
+    }
+
+    /// Adds an element to each lane: see the top of this file. With FMA, two of the four additions
+    /// are `mul_add`s by 1, for which many cores have pipes of their own.
+    #[inline(always)]
+    fn step<const FLAG: bool, const TWO: bool, const FMA: bool>(&mut self, x: [S::f64s; 4]) {
+        let one = self.one;
+        let add = |x: S::f64s, t: S::f64s| if FMA { x.mul_add(one, t) } else { x + t };
+        for (i, x) in x.into_iter().enumerate() {
+            let t1 = self.t1[i];
+            let t = add(x, t1);
+            self.seen |= bits::<S>(t) ^ bits::<S>(t1);
+            self.t1[i] = t;
+            if TWO {
+                let r = add(x, t1 - t);
+                let t2 = self.t2[i];
+                let u = t2 + r;
+                self.t2[i] = u;
+                if FLAG {
+                    self.dropped[i] |= bits::<S>(r + (t2 - u));
+                }
+            } else if FLAG {
+                self.dropped[i] |= bits::<S>(x + (t1 - t));
+            }
+        }
+    }
+}
+
+const PLACE: u64 = SIGN | EXPONENT;
+
+/// Adds some rows to a group, unless a lane leaves its binade.
+#[inline(always)]
+fn block<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
+    simd: S,
+    rows: &[&[E]],
+    at: usize,
+    state: &mut [f64],
+) -> bool {
+    let mut lanes = Lanes::<S>::new::<FLAG, TWO>(simd, state);
+    for row in rows {
+        lanes.step::<FLAG, TWO, FMA>(E::load(simd, &row[at..at + 4 * S::f64s::LEN]));
+    }
+    let passed = !any::<S>(lanes.seen & S::u64s::splat(simd, PLACE));
+    if passed {
+        lanes.store::<FLAG, TWO>(state);
+    }
+    passed
+}
+
+/// Adds some rows to a group of which a lane leaves its binade: such lanes go to anchors for these
+/// rows, at least twice as high.
+#[inline(always)]
+fn anchor_anew<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
+    simd: S,
+    rows: &[&[E]],
+    at: usize,
+    state: &mut [f64],
+    plan: &Plan,
+) {
+    let splat = |x: f64| S::f64s::splat(simd, x);
+    let zero = S::u64s::splat(simd, 0);
+    let mut seen = [zero; 4];
+    let mut t1 = load(simd, state, T1);
+    for row in rows {
+        let x = E::load(simd, &row[at..at + 4 * S::f64s::LEN]);
+        for i in 0..4 {
+            let t = t1[i] + x[i];
+            seen[i] |= bits::<S>(t) ^ bits::<S>(t1[i]);
+            t1[i] = t;
+        }
+    }
+    let max = largest::<S, E>(simd, rows, at);
+    let mut old = Lanes::<S>::new::<FLAG, TWO>(simd, state);
+    let mut new = Lanes::<S>::new::<FLAG, TWO>(simd, state);
+    let [mut a1, mut upper, mut moved] = [A1, UPPER, MOVED].map(
+        #[inline(always)]
+        |slot| load::<S>(simd, state, slot),
+    );
+    let [mut rest, mut high, mut low] = [[splat(0.0); 4]; 3];
+    let mut stays = [zero.simd_eq(zero); 4];
+    for i in 0..4 {
+        stays[i] = (seen[i] & S::u64s::splat(simd, PLACE)).simd_eq(zero);
+        let wanted = (power(simd, max[i]) * splat(plan.a1_of_power)).max(a1[i] + a1[i]);
+        let a = possible(simd, wanted);
+        let c = {
+            let m = a * splat(power_of_two(26));
+            (upper[i] + m) - m
+        };
+        rest[i] = upper[i] - c;
+        high[i] = old.t1[i] - a1[i];
+        low[i] = old.t2[i] - a1[i] * splat(plan.a2_of_a1);
+        new.t1[i] = a;
+        new.t2[i] = a * splat(plan.a2_of_a1);
+        upper[i] = stays[i].select(upper[i], c);
+        moved[i] = stays[i].select(moved[i], moved[i] + splat(3.0));
+        a1[i] = stays[i].select(a1[i], a);
+    }
+    new.step::<FLAG, TWO, FMA>(rest);
+    new.step::<FLAG, TWO, FMA>(high);
+    if TWO {
+        new.step::<FLAG, TWO, FMA>(low);
+    }
+    for i in 0..4 {
+        old.t1[i] = stays[i].select(old.t1[i], new.t1[i]);
+        old.t2[i] = stays[i].select(old.t2[i], new.t2[i]);
+        old.dropped[i] = stays[i].select(old.dropped[i], new.dropped[i]);
+    }
+    for row in rows {
+        old.step::<FLAG, TWO, FMA>(E::load(simd, &row[at..at + 4 * S::f64s::LEN]));
+    }
+    old.store::<FLAG, TWO>(state);
+    store::<S>(state, A1, a1);
+    store::<S>(state, UPPER, upper);
+    store::<S>(state, MOVED, moved);
+}
+
+/// Makes room in the windows: see "Headroom" at the top of this file.
+#[inline(always)]
+fn carry<S: Simd, const TWO: bool>(simd: S, state: &mut [f64], plan: &Plan) {
+    let [mut t1, mut t2, a1, mut upper] = [T1, T2, A1, UPPER].map(
+        #[inline(always)]
+        |slot| load::<S>(simd, state, slot),
+    );
+    for i in 0..4 {
+        let kept: S::f64s = (bits::<S>(t1[i]) & S::u64s::splat(simd, !0 << 26)).bitcast();
+        let c = kept - a1[i];
+        upper[i] += c;
+        t1[i] -= c;
+        if TWO {
+            let low = t2[i] - a1[i] * S::f64s::splat(simd, plan.a2_of_a1);
+            let c = (a1[i] + low) - a1[i];
+            t1[i] += c;
+            t2[i] -= c;
+        }
+    }
+    store::<S>(state, UPPER, upper);
+    store::<S>(state, T1, t1);
+    if TWO {
+        store::<S>(state, T2, t2);
+    }
+}

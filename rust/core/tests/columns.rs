@@ -1,0 +1,301 @@
+//! The columns of tables against the exact path, bit for bit, at every SIMD level.
+//!
+//! Each column of a table is of another family and scale: its neighbours are none of its business.
+
+mod families;
+
+use families::{Family, Input, Random, Tested, GROUPS};
+use mean_core::{exact_mean, levels, mean, means_of_columns, Contiguous, Rows, Shape, ROWS, TILE};
+use rand::seq::IndexedRandom;
+use rand::{RngExt, SeedableRng};
+use std::ops::Range;
+
+/// Release mode is for breadth; the debug run, some 50 times slower, is for its overflow checks.
+const fn breadth(debug: usize, release: usize) -> usize {
+    if cfg!(debug_assertions) {
+        debug
+    } else {
+        release
+    }
+}
+
+/// A table, row after row with `gap` elements between them that nobody may read, and its means.
+struct Table<F> {
+    data: Vec<F>,
+    rows: usize,
+    columns: usize,
+    gap: usize,
+    means: Vec<F>,
+}
+
+/// Reads a table in place, and sees that it is asked for no more than it may be.
+struct InPlace<'a, F>(&'a Table<F>);
+
+impl<F: Tested> Rows<F> for InPlace<'_, F> {
+    fn rows(&mut self, rows: Range<usize>, columns: Range<usize>) -> [&[F]; ROWS] {
+        let table = self.0;
+        assert!(!rows.is_empty() && rows.len() <= ROWS && rows.end <= table.rows);
+        assert!(!columns.is_empty() && columns.len() <= TILE && columns.end <= table.columns);
+        let row = |k| &table.data[(rows.start + k) * (table.columns + table.gap)..];
+        std::array::from_fn(|k| if k < rows.len() { &row(k)[columns.clone()] } else { &[] })
+    }
+}
+
+impl<F: Tested> Table<F> {
+    /// A table of columns that `fill` makes.
+    fn new(rows: usize, columns: usize, gap: usize, mut fill: impl FnMut(usize, &mut [F])) -> Self {
+        let mut data = vec![F::nan(); rows * (columns + gap)];
+        let mut means = vec![];
+        let mut column = vec![F::nan(); rows];
+        for c in 0..columns {
+            fill(c, &mut column);
+            means.extend(exact_mean(&column));
+            let places = data[c..].iter_mut().step_by(columns + gap);
+            places.zip(&column).for_each(|(place, x)| *place = *x);
+        }
+        Self { data, rows, columns, gap, means }
+    }
+
+    /// Each column of another family, or of `family`.
+    fn of_families(
+        rows: usize,
+        columns: usize,
+        gap: usize,
+        seed: u64,
+        family: Option<Family<F>>,
+    ) -> Self {
+        Self::new(rows, columns, gap, |c, column| {
+            let all = Family::<F>::ALL;
+            let family = family.unwrap_or(all[(c + seed as usize) % all.len()]);
+            let seed = seed << 20 ^ c as u64;
+            let input = Input { family, n: rows, offset: 0, seed };
+            input.with_data(|data| column.copy_from_slice(data));
+        })
+    }
+
+    /// Compares every level's means with the exact ones, and returns how many were open at most.
+    fn check(&self, what: &str) -> usize {
+        let mut most = 0;
+        for (name, level) in levels() {
+            let mut check = |means: &[F], open: &[usize], way: &str| {
+                most = most.max(open.len());
+                assert!(open.is_sorted_by(|a, b| a < b), "{what}, level {name}, {way}");
+                for (c, (got, want)) in means.iter().zip(&self.means).enumerate() {
+                    if got.to_bits() != want.to_bits() && open.binary_search(&c).is_err() {
+                        let column: Vec<F> = self.data[c..]
+                            .iter()
+                            .step_by(self.columns + self.gap)
+                            .copied()
+                            .collect();
+                        panic!(
+                            "{what}, {} rows, {} columns, column {c}, level {name}, {way}: \
+                             {got:?}, not {want:?} = {:?}, of {:?}",
+                            self.rows,
+                            self.columns,
+                            mean(level, &column),
+                            &column[..column.len().min(20)]
+                        );
+                    }
+                }
+            };
+            let mut means = vec![F::nan(); self.columns];
+            let (rows, columns) = (self.rows, self.columns);
+            let shape = Shape { rows, columns, copies: 1, n: rows as u64 };
+            let open = means_of_columns(level, &mut InPlace(self), shape, &mut means);
+            check(&means, &open, "in place");
+            if self.gap == 0 {
+                let mut table = Contiguous::new(&self.data, columns);
+                let shape = table.shape();
+                if shape.copies > 1 {
+                    means.fill(F::nan());
+                    let open = means_of_columns(level, &mut table, shape, &mut means);
+                    check(&means, &open, "copies");
+                }
+            }
+        }
+        most
+    }
+}
+
+/// Writes a test for each element type.
+macro_rules! for_each_type {
+    ($($test:ident),* $(,)?) => {
+        for_each_type!(@ f32, $($test),*);
+        for_each_type!(@ f64, $($test),*);
+    };
+    (@ $float:ident, $($test:ident),*) => {
+        mod $float {
+            $(#[test]
+            fn $test() {
+                super::$test::<$float>();
+            })*
+        }
+    };
+}
+
+for_each_type! {
+    small_tables,
+    edges_of_groups_and_tiles,
+    a_tile_of_one_group,
+    edges_of_segments,
+    each_family_alone,
+    special_values,
+    halves_dropped_to_one_side,
+    narrow_tables,
+    ordinary_columns_are_seldom_open,
+    random_shapes,
+}
+
+fn small_tables<F: Tested>() {
+    for rows in 1..=breadth(20, 40) {
+        for columns in (1..=70).step_by(breadth(13, 1)) {
+            let seed = (rows * 100 + columns) as u64;
+            Table::<F>::of_families(rows, columns, columns % 3, seed, None).check("small");
+        }
+    }
+}
+
+fn edges_of_groups_and_tiles<F: Tested>() {
+    for columns in
+        [TILE - 1, TILE, TILE + 1, TILE + 31, TILE + 32, TILE + 33, 2 * TILE, 3 * TILE + 5]
+    {
+        for rows in [1, 2, 3, 8, 9, 16, 17, 24, 100].into_iter().take(breadth(4, 9)) {
+            for round in 0..breadth(1, 3) {
+                let seed = (rows * 10_000 + columns * 3 + round) as u64;
+                Table::<F>::of_families(rows, columns, 0, seed, None).check("tiles");
+            }
+        }
+    }
+}
+
+/// So many tiles that the last one is left a single group, and shares columns with the one before.
+fn a_tile_of_one_group<F: Tested>() {
+    for columns in GROUPS.map(|group| TILE / group * TILE + 1 + group / 2) {
+        for rows in [3, 9] {
+            Table::<F>::of_families(rows, columns, 0, 1, None).check("one group");
+        }
+    }
+}
+
+/// Where L, the segments and the flag change.
+fn edges_of_segments<F: Tested>() {
+    let seams = [23, 24, 55, 56, 120, 128, 248, 2 * 248, 504, 1016, 5 * 248];
+    let long = [4088, 8184, 2 * 8184, 3 * 8184 + 5];
+    for seam in seams.into_iter().chain(long).take(breadth(8, 15)) {
+        for rows in seam - 1..=seam + 2 {
+            let columns = if rows > 4000 { 35 } else { breadth(33, 70) };
+            Table::<F>::of_families(rows, columns, 0, rows as u64, None).check("segments");
+        }
+    }
+}
+
+/// So that all lanes of a group do the same, and none is proved by luck.
+fn each_family_alone<F: Tested>() {
+    for (i, &family) in Family::<F>::ALL.iter().enumerate() {
+        for rows in [1, 2, 3, 5, 8, 10, 31, 64, 129, 300, 1000].into_iter().take(breadth(7, 11)) {
+            for round in 0..breadth(1, 10) {
+                let seed = (i * 100_000 + rows * 10 + round) as u64;
+                Table::of_families(rows, 33, 1, seed, Some(family)).check(family.name);
+            }
+        }
+    }
+}
+
+/// NaN and infinities anywhere leave their column open, and its neighbours alone.
+fn special_values<F: Tested>() {
+    for rows in [1, 7, 8, 9, 30, 300] {
+        for at in (0..rows).step_by(breadth(50, 1)) {
+            for special in [F::nan(), -F::nan(), F::infinity(false), F::infinity(true)] {
+                let table = Table::new(rows, 40, 0, |c, column| {
+                    column.fill(F::nearest(1.0 + c as f64));
+                    if c % 3 == 1 {
+                        column[at] = special;
+                        if c % 2 == 1 {
+                            column[at / 2] = -special;
+                        }
+                    }
+                });
+                table.check("specials");
+            }
+        }
+    }
+}
+
+/// As the family of nearly that name, around the grids of a tile.
+fn halves_dropped_to_one_side<F: Tested>() {
+    let mut rng = Random::seed_from_u64(7);
+    let precision = F::PRECISION as i32;
+    for n in
+        [20, 129, 140, 200, 248, 249, 300, 500, 1000, 1017, 2000].into_iter().take(breadth(4, 11))
+    {
+        for _ in 0..breadth(2, 60) {
+            let table = Table::new(n, 64, 0, |c, column| {
+                // With n just below a power of two the first element sets the anchor.
+                let top = rng.random_range(-20..20);
+                let least = (usize::BITS - (n + ROWS).leading_zeros()).max(5) as i32;
+                let l = if F::BITS == 32 && least > 10 { 8 } else { least };
+                let l = l + rng.random_range(-1..=1);
+                let e = top + n.ilog2() as i32 + 1;
+                let last_grid = e + if F::BITS == 64 { 2 * l - 103 } else { l - 51 };
+                let exp2 = |e: i32| F::nearest(2_f64.powi(e));
+                let half = exp2(last_grid - 1);
+                column.fill(half);
+                let i = rng.random_range(0..n.min(8));
+                column[i] = F::nearest(n as f64) * exp2(top);
+                let one_more = *[0.0, 1.0, -1.0].choose(&mut rng).unwrap();
+                column[(i + 1) % n] = F::nearest(n as f64) * exp2(top - precision)
+                    + -F::nearest((n - 3) as f64 + one_more) * half;
+                column[(i + 2) % n] = F::signed(rng.random(), 1);
+                if c % 2 == 1 {
+                    column.iter_mut().for_each(|x| *x = -*x);
+                }
+            });
+            table.check("halves");
+        }
+    }
+}
+
+fn narrow_tables<F: Tested>() {
+    for columns in [1, 2, 3, 5, 8, 31, 33, 100, 300, 512, 513] {
+        for rows in [31, 32, 63, 64, 65, 100, 1000, 5000, 20_000] {
+            if rows * columns <= breadth(20_000, 300_000) {
+                let seed = (columns * 100_000 + rows) as u64;
+                Table::<F>::of_families(rows, columns, 0, seed, None).check("narrow");
+            }
+        }
+    }
+}
+
+fn ordinary_columns_are_seldom_open<F: Tested>() {
+    let ordinary = ["uniform", "normal", "zero mean"];
+    let families = Family::<F>::ALL.iter().filter(|family| ordinary.contains(&family.name));
+    for &family in families {
+        for rows in [8, 100, 129, 1000, 1016, 3000, 9000].into_iter().take(breadth(2, 7)) {
+            let columns = 1_000_000 / rows;
+            let open = Table::of_families(rows, columns, 0, 3, Some(family)).check(family.name);
+            // (Some room for luck: four standard deviations.)
+            let most = columns as f64 * (1.0 / rows as f64 + 0.001);
+            let most = most + 4.0 * most.sqrt();
+            assert!((open as f64) < most, "{}: {open} of {columns}, {rows} rows", family.name);
+        }
+    }
+    for rows in [8, 100, 1000] {
+        let columns = breadth(100, 1000);
+        let table = Table::new(rows, columns, 0, |c, column| {
+            for (i, x) in column.iter_mut().enumerate() {
+                *x = F::nearest((i * columns + c) as f64);
+            }
+        });
+        let open = table.check("arange");
+        assert!(open <= columns / rows + columns / 1000, "arange: {open} of {columns}");
+    }
+}
+
+fn random_shapes<F: Tested>() {
+    let mut rng = Random::seed_from_u64(11);
+    for round in 0..breadth(20, 2000) {
+        let (most_rows, most_columns) = (1 << rng.random_range(0..10), 1 << rng.random_range(0..8));
+        let [rows, columns] = [most_rows, most_columns].map(|most| rng.random_range(1..=most));
+        Table::<F>::of_families(rows, columns, round % 2, round as u64, None).check("random");
+    }
+}
