@@ -22,136 +22,207 @@
 //! n <= 2^50 nothing above is subnormal. The result may be, of a sum of no such lane: those are left
 //! to integers.)
 //!
-//! A result of a narrower format is rounded twice: q + (c ± g) to float64, then to the format. The
-//! first moves each end by less than 2 e |q|, by which the radius is made larger: then the ends as
-//! rounded enclose S / n, and rounding them again is monotone again.
+//! A result of a narrower format is rounded more often: m = RN(q + c), the ends RN(m - g) and
+//! RN(m + g), and these to the format. The first two move each end by less than 3 e |q|, so the radius
+//! is larger by 4 e |q|: then the ends in float64 enclose S / n, and rounding them again is monotone.
 //!
 //! # Ties
 //!
 //! Where nothing was dropped, and w and c are exact in that w is rem + W and fma(-c, n, w) is 0, the
-//! mean IS q + c: the radius is 0, and one rounding decides a tie. (For a narrower result, q + c must
-//! be exact too.) c gets there by one more step of the division.
+//! mean IS q + c: the radius is 0, and one rounding decides a tie. c gets there by one more step of
+//! the division. For a narrower result m is the mean where H is all of the sum and fma(-m, n, H) is 0;
+//! and it is if the mean has 53 bits at all.
 //!
 //! A zero is exact in the same way, and +0.0: T1 - A1 is +0.0 if T1 is A1, and so is all that
 //! follows. Where only the ends are 0, one of them has a sign, or is not 0.
 
 use crate::element::Float;
 use crate::format::Format;
-use crate::tile::{load, power, Plan, A1, DROPPED, MOVED, T1, T2, UPPER};
+use crate::tile::{load_one, power, Plan, A1, DROPPED, MOST, MOVED, T1, T2, UPPER};
 use crate::window::bits;
 use fearless_simd::{prelude::*, Simd};
 
-/// The most columns in a group: 4 vectors of 512 bits.
-const MOST: usize = 32;
 /// Below it, subnormal numbers could come up.
 const TINY: f64 = f64::from_bits((1023 - 850) << 52);
 
-/// The means of a group, and a bit for each that is not proved.
-pub(crate) struct Certified<E> {
-    pub means: [E; MOST],
-    pub open: u32,
-}
-
-/// The means of a group's columns, from `rows` rows and n elements.
+/// The means of four vectors of sums of n elements, into `means`, and a bit for each that is not
+/// proved. `low`: whether sums have a low part.
 #[inline(always)]
-pub(crate) fn certify<S: Simd, E: Float, const FLAG: bool, const TWO: bool>(
+pub(crate) fn certify<S: Simd, E: Float, const FLAG: bool>(
     simd: S,
-    state: &[f64],
-    plan: &Plan,
-    rows: usize,
     n: u64,
-) -> Certified<E> {
+    low: bool,
+    means: &mut [E; MOST],
+    total: impl Fn(usize) -> Total<S>,
+) -> u64 {
     let len = S::f64s::LEN;
-    let sums: [[S::f64s; 4]; 6] = [T1, T2, DROPPED, A1, UPPER, MOVED].map(
-        #[inline(always)]
-        |slot| load::<S>(simd, state, slot),
-    );
-    let mut certified = Certified { means: [E::signed(false, 0); MOST], open: 0 };
-    for i in 0..4 {
-        let [t1, t2, dropped, a1, upper, moved] = sums.map(
-            #[inline(always)]
-            |slot| slot[i],
-        );
-        let sum = Sum::<S> { t1, t2, dropped, a1, upper, moved };
-        let (mean, proved) = sum.mean::<E, FLAG, TWO>(simd, plan, rows as f64, n as f64);
-        certified.open |= (!proved.to_bitmask() as u32 & ((1 << len) - 1)) << (i * len);
-        for (mean, &lane) in certified.means[i * len..].iter_mut().zip(mean.as_slice()) {
+    let mut open = 0;
+    for (i, means) in means.chunks_exact_mut(len).take(4).enumerate() {
+        let (mean, proved) = total(i).mean::<E, FLAG>(simd, n as f64, low);
+        open |= (!proved.to_bitmask() & ((1 << len) - 1)) << (i * len);
+        for (mean, &lane) in means.iter_mut().zip(mean.as_slice()) {
             *mean = exact_from::<E>(lane);
         }
     }
-    certified
+    open
 }
 
-struct Sum<S: Simd> {
-    t1: S::f64s,
-    t2: S::f64s,
-    dropped: S::f64s,
-    a1: S::f64s,
+/// The sums of a vector of columns as the windows hold them.
+pub(crate) struct Parts<S: Simd> {
     upper: S::f64s,
-    moved: S::f64s,
+    high: S::f64s,
+    low: S::f64s,
+    /// What may have been dropped, and half a unit; 0 if nothing was.
+    bound: S::f64s,
+    half_unit: S::f64s,
 }
 
-impl<S: Simd> Sum<S> {
+impl<S: Simd> Parts<S> {
+    /// Vector `i` of a group's.
+    #[inline(always)]
+    pub fn of<const FLAG: bool, const TWO: bool>(
+        simd: S,
+        state: &[f64],
+        i: usize,
+        plan: &Plan,
+        rows: usize,
+    ) -> Self {
+        let splat = |x: f64| S::f64s::splat(simd, x);
+        let at = |slot: usize| load_one::<S>(simd, state, slot, i);
+        let zero = splat(0.0);
+        let a1 = at(A1);
+        let half_unit = power(simd, a1) * splat(plan.half_unit);
+        let mut exact = a1.simd_eq(splat(plan.lowest));
+        if FLAG {
+            exact |= at(DROPPED).simd_eq(zero);
+        }
+        Self {
+            upper: if plan.carries { at(UPPER) } else { zero },
+            high: at(T1) - a1,
+            low: if TWO { at(T2) - a1 * splat(plan.a2_of_a1) } else { zero },
+            bound: exact.select(zero, (at(MOVED) + splat(rows as f64 + 1.0)) * half_unit),
+            half_unit,
+        }
+    }
+
+    /// Their sum. `carries`: whether there is an `upper`.
+    #[inline(always)]
+    pub fn total(self, carries: bool) -> Total<S> {
+        let Self { upper, mut high, mut low, bound, half_unit } = self;
+        let mut noise = upper; // which is 0
+        if carries {
+            let rest;
+            (high, rest) = two_sum::<S>(upper, high);
+            low += rest;
+            noise = low.abs();
+        }
+        Total { high, low, noise, bound, half_unit }
+    }
+}
+
+/// A vector of sums: `high` + `low`, to within `noise` * 2^-53 and `bound`.
+pub(crate) struct Total<S: Simd> {
+    high: S::f64s,
+    low: S::f64s,
+    noise: S::f64s,
+    bound: S::f64s,
+    half_unit: S::f64s,
+}
+
+impl<S: Simd> Total<S> {
     /// The mean as float64, and where it is proved.
     #[inline(always)]
-    fn mean<E: Float, const FLAG: bool, const TWO: bool>(
-        &self,
-        simd: S,
-        plan: &Plan,
-        rows: f64,
-        n: f64,
-    ) -> (S::f64s, S::mask64s) {
+    fn mean<E: Float, const FLAG: bool>(self, simd: S, n: f64, low: bool) -> (S::f64s, S::mask64s) {
         let splat = |x: f64| S::f64s::splat(simd, x);
         let zero = splat(0.0);
         let (divisor, inverse) = (splat(n), splat(1.0 / n));
-
-        let h = self.t1 - self.a1;
-        let l = if TWO { self.t2 - self.a1 * splat(plan.a2_of_a1) } else { zero };
-        let (h, l, noise) = if plan.carries {
-            let (h, rest) = two_sum::<S>(self.upper, h);
-            let l = rest + l;
-            (h, l, l.abs())
-        } else {
-            (h, l, zero)
-        };
-        let (h, l) = if TWO || plan.carries { two_sum::<S>(h, l) } else { (h, l) };
-
-        let half_unit = power(simd, self.a1) * splat(plan.half_unit);
-        let mut exact = self.a1.simd_eq(splat(plan.lowest));
-        if FLAG {
-            exact |= self.dropped.simd_eq(zero);
-        }
-        let bound = exact.select(zero, (self.moved + splat(rows + 1.0)) * half_unit);
-
+        let Self { high, low: l, noise, bound, half_unit } = self;
+        // (Where there is no low part the compiler could not know that TwoSum does nothing.)
+        let (h, l) = if low { two_sum::<S>(high, l) } else { (high, zero) };
         let q = h * inverse;
         let rem = (-q).mul_add(divisor, h);
-        let (w, w_error) = two_sum::<S>(rem, l);
-        let mut c = w * inverse;
-        let mut radius = (w.abs() + noise).mul_add(splat(f64::EPSILON * 8.0), bound) * inverse;
-        if E::PRECISION < f64::PRECISION {
-            radius = q.abs().mul_add(splat(f64::EPSILON * 2.0), radius);
-        }
-        if FLAG {
+        let (w, w_error) = if low { two_sum::<S>(rem, l) } else { (rem, zero) };
+        let c = w * inverse;
+        let radius = (w.abs() + noise).mul_add(splat(f64::EPSILON * 8.0), bound) * inverse;
+        let exact = bound.simd_eq(zero) & noise.simd_eq(zero);
+        let (low, high) = if E::PRECISION < f64::PRECISION {
+            let mean = q + c;
+            let mut radius = q.abs().mul_add(splat(f64::EPSILON * 2.0), radius);
+            if FLAG {
+                let rest = (-mean).mul_add(divisor, h);
+                let all = exact & rest.simd_eq(zero) & l.simd_eq(zero);
+                radius = all.select(zero, radius);
+            }
+            (to_precision::<S, E>(simd, mean - radius), to_precision::<S, E>(simd, mean + radius))
+        } else if FLAG {
             let refined = (-c).mul_add(divisor, w).mul_add(inverse, c);
             let rest = (-refined).mul_add(divisor, w);
-            let rounded =
-                if E::PRECISION < f64::PRECISION { two_sum::<S>(q, refined).1 } else { zero };
-            let all = exact
-                & w_error.simd_eq(zero)
-                & rest.simd_eq(zero)
-                & rounded.simd_eq(zero)
-                & noise.simd_eq(zero);
-            c = all.select(refined, c);
-            radius = all.select(zero, radius);
-        }
-        let low = to_precision::<S, E>(simd, q + (c - radius));
-        let high = to_precision::<S, E>(simd, q + (c + radius));
-
-        let size = q.abs();
-        let tiny = splat(TINY);
+            let all = exact & w_error.simd_eq(zero) & rest.simd_eq(zero);
+            let (c, radius) = (all.select(refined, c), all.select(zero, radius));
+            (q + (c - radius), q + (c + radius))
+        } else {
+            (q + (c - radius), q + (c + radius))
+        };
+        let (size, tiny) = (q.abs(), splat(TINY));
         let usual = size.simd_ge(tiny) & size.simd_le(splat(f64::MAX)) & half_unit.simd_ge(tiny);
         let nothing = h.simd_eq(zero) & bound.simd_eq(zero);
         (low, bits::<S>(low).simd_eq(bits::<S>(high)) & (usual | nothing))
+    }
+}
+
+/// The parts of all columns of a narrow table, its copies side by side.
+pub(crate) struct Copies {
+    memory: Vec<f64>,
+    /// Room for a part of all columns.
+    room: usize,
+    columns: usize,
+    copies: usize,
+}
+
+impl Copies {
+    pub fn new(wide: usize, columns: usize, copies: usize) -> Self {
+        let room = wide + MOST; // vectors may reach beyond
+        Self { memory: vec![0.0; 5 * room], room, columns, copies }
+    }
+
+    /// Keeps the parts of a vector of columns.
+    #[inline(always)]
+    pub fn keep<S: Simd>(&mut self, parts: Parts<S>, at: usize) {
+        let Parts { upper, high, low, bound, half_unit } = parts;
+        let vectors = [upper, high, low, bound, half_unit];
+        for (room, vector) in self.memory.chunks_exact_mut(self.room).zip(vectors) {
+            vector.store_slice(&mut room[at..at + S::f64s::LEN]);
+        }
+    }
+
+    /// The sums of a vector of columns, over all copies: the high parts exactly, and what they leave
+    /// with a rounding for each.
+    #[inline(always)]
+    pub fn total<S: Simd>(&self, simd: S, column: usize, carries: bool) -> Total<S> {
+        let zero = S::f64s::splat(simd, 0.0);
+        let mut half_unit = S::f64s::splat(simd, f64::MAX);
+        let [mut high, mut low, mut noise, mut bound] = [zero; 4];
+        for k in 0..self.copies {
+            let at = |part: usize| {
+                let from = part * self.room + k * self.columns + column;
+                S::f64s::from_slice(simd, &self.memory[from..from + S::f64s::LEN])
+            };
+            let mut rest = at(2);
+            noise += rest.abs();
+            low += rest;
+            if carries {
+                (high, rest) = two_sum::<S>(high, at(0));
+                noise += rest.abs();
+                low += rest;
+            }
+            (high, rest) = two_sum::<S>(high, at(1));
+            noise += rest.abs();
+            low += rest;
+            bound += at(3);
+            half_unit = half_unit.min(at(4));
+        }
+        let noise = noise * S::f64s::splat(simd, self.copies as f64);
+        Total { high, low, noise, bound, half_unit }
     }
 }
 

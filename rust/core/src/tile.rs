@@ -52,7 +52,7 @@
 
 use crate::certificate::Bounded;
 use crate::element::Float;
-use crate::finish::{certify, Certified};
+use crate::finish::{certify, Copies, Parts};
 use crate::format::Format;
 use crate::window::{any, bits, has_fma, EXPONENT, SIGN};
 use fearless_simd::{dispatch, prelude::*, Level, Simd};
@@ -66,7 +66,7 @@ pub const TILE: usize = 1024;
 /// More rows than any array has, and than `upper` is sure to hold.
 const MOST_ROWS: usize = 1 << 32;
 /// The most columns in a group: 4 vectors of 512 bits.
-const MOST: usize = 32;
+pub(crate) const MOST: usize = 32;
 /// With so many elements in a column or fewer, what is dropped is looked at: exact ties come once in
 /// n columns of random data, and to open a column costs more than to decide it.
 const FEW: u64 = 128;
@@ -184,67 +184,110 @@ fn means_by<S: Simd, E: Float, R: Rows<E>, const FLAG: bool, const TWO: bool, co
     shape: Shape,
     means: &mut [E],
 ) -> Vec<usize> {
-    let mut open = Vec::new();
-    let mut finish = |column: usize, sum: Option<Bounded>, means: &mut [E]| {
-        // (A bound above n is not what `Bounded::mean` expects, and proves little.)
-        let sum = sum.filter(|sum| sum.bound <= u128::from(shape.n));
-        match sum.and_then(|sum| sum.mean(shape.n)) {
-            Some(mean) => means[column] = mean,
-            None => open.push(column),
-        }
-    };
-    let mut done = 0;
-    if FMA && shape.copies == 1 {
+    let Shape { rows, columns, copies, n } = shape;
+    let plan = &Plan::new::<E, TWO>(shape);
+    let group = 4 * S::f64s::LEN;
+    let wide = columns * copies;
+    let mut memory = vec![0.0; (TILE.min(wide) + MOST) * SLOTS + LINE / 8];
+    let past = memory.as_ptr().addr() % LINE / 8;
+    let states = &mut memory[LINE / 8 - past..];
+    let mut results = Results { n, means, open: vec![] };
+    let mut proved = [E::signed(false, 0); MOST];
+    if copies == 1 {
+        let mut done = 0;
         sweep::<S, E, R, FLAG, TWO, FMA>(
             simd,
             table,
             shape,
+            plan,
+            states,
             #[inline(always)]
-            |tile| {
-                let group = 4 * S::f64s::LEN;
-                for (state, from) in tile.groups(group) {
-                    // Zeros fill up the group of a table narrower than one.
-                    let len = group.min(tile.width - from);
-                    let Certified { means: proved, mut open } =
-                        certify::<S, E, FLAG, TWO>(simd, state, tile.plan, shape.rows, shape.n);
-                    let columns = tile.first + from..tile.first + from + len;
-                    // What the last group shares with the one before is done.
-                    let shared = done - columns.start;
-                    means[columns.clone()][shared..].copy_from_slice(&proved[shared..len]);
-                    open &= u32::MAX.checked_shl(shared as u32).unwrap_or(0);
-                    while open != 0 {
-                        let i = open.trailing_zeros() as usize;
-                        open &= open - 1;
-                        if i < len {
-                            let sum = tile.bounded::<S, E, FLAG, TWO>(from + i);
-                            finish(columns.start + i, sum, means);
-                        }
-                    }
-                    done = columns.end;
+            |state, first| {
+                let mut open = u64::MAX;
+                if FMA {
+                    let parts = |i| Parts::<S>::of::<FLAG, TWO>(simd, state, i, plan, rows);
+                    open = certify::<S, E, FLAG>(simd, n, TWO || plan.carries, &mut proved, |i| {
+                        parts(i).total(plan.carries)
+                    });
                 }
+                // What the last group shares with the one before is done, and zeros fill up the
+                // group of a table narrower than one.
+                let end = columns.min(first + group);
+                let shared = done - first;
+                results.means[done..end].copy_from_slice(&proved[shared..end - first]);
+                open &= u64::MAX << shared & !(u64::MAX << (end - first));
+                while open != 0 {
+                    let lane = open.trailing_zeros() as usize;
+                    open &= open - 1;
+                    let sum = bounded::<E, FLAG, TWO>(state, lane, group, plan, rows);
+                    results.decide(first + lane, sum);
+                }
+                done = end;
             },
         );
-    } else {
-        sweep::<S, E, R, FLAG, TWO, FMA>(
-            simd,
-            table,
-            shape,
-            #[inline(always)]
-            |tile| {
-                let columns = tile.width / shape.copies;
-                for column in done - tile.first..columns {
-                    let copies = (0..shape.copies).map(|k| k * columns + column);
-                    let sum = copies
-                        .map(|i| tile.bounded::<S, E, FLAG, TWO>(i))
-                        .reduce(|a, b| Some(add(a?, b?)))
-                        .flatten();
-                    finish(tile.first + column, sum, means);
-                }
-                done = tile.first + columns;
-            },
-        );
+        return results.open;
     }
-    open
+    let mut all = Copies::new(if FMA { wide } else { 0 }, columns, copies);
+    sweep::<S, E, R, FLAG, TWO, FMA>(
+        simd,
+        table,
+        shape,
+        plan,
+        states,
+        #[inline(always)]
+        |state, first| {
+            if FMA {
+                for i in 0..4 {
+                    let parts = Parts::<S>::of::<FLAG, TWO>(simd, state, i, plan, rows);
+                    all.keep(parts, first + i * S::f64s::LEN);
+                }
+            }
+        },
+    );
+    for first in (0..columns).step_by(group) {
+        let mut open = u64::MAX;
+        if FMA {
+            open = certify::<S, E, FLAG>(simd, n, true, &mut proved, |i| {
+                all.total(simd, first + i * S::f64s::LEN, plan.carries)
+            });
+        }
+        let end = columns.min(first + group);
+        results.means[first..end].copy_from_slice(&proved[..end - first]);
+        open &= !(u64::MAX << (end - first));
+        while open != 0 {
+            let column = first + open.trailing_zeros() as usize;
+            open &= open - 1;
+            let sum = (0..copies).map(|k| {
+                let place = k * columns + column;
+                let index = place / group;
+                let lane = place - start_of(index, group, wide);
+                let state = &states[index * SLOTS * group..][..SLOTS * group];
+                bounded::<E, FLAG, TWO>(state, lane, group, plan, rows)
+            });
+            results.decide(column, sum.reduce(|a, b| Some(add(a?, b?))).flatten());
+        }
+    }
+    results.open
+}
+
+/// The means, and the columns that have none yet.
+struct Results<'a, E> {
+    n: u64,
+    means: &'a mut [E],
+    open: Vec<usize>,
+}
+
+impl<E: Float> Results<'_, E> {
+    /// Takes the mean from a sum, if it proves one.
+    #[inline(never)]
+    fn decide(&mut self, column: usize, sum: Option<Bounded>) {
+        // (A bound above n is not what `Bounded::mean` expects, and proves little.)
+        let sum = sum.filter(|sum| sum.bound <= u128::from(self.n));
+        match sum.and_then(|sum| sum.mean(self.n)) {
+            Some(mean) => self.means[column] = mean,
+            None => self.open.push(column),
+        }
+    }
 }
 
 /// Both sums, in the coarser unit: what that drops is less than one of it.
@@ -257,6 +300,9 @@ fn add(a: Bounded, b: Bounded) -> Bounded {
     let bound = fine.bound.div_ceil(1 << down) + dropped + coarse.bound;
     Bounded { sum: kept + coarse.sum, bound, unit: coarse.unit }
 }
+
+/// Bytes in a cache line: a vector that straddles two is loaded at half the speed.
+const LINE: usize = 64;
 
 /// What is the same for all columns.
 #[derive(Clone, Copy)]
@@ -307,6 +353,9 @@ impl Plan {
     }
 }
 
+/// The bits that say which binade a number is in.
+const PLACE: u64 = SIGN | EXPONENT;
+
 /// A group's state in memory: this many times its columns.
 const SLOTS: usize = 6;
 /// The windows.
@@ -334,6 +383,21 @@ pub(crate) fn load<S: Simd>(simd: S, state: &[f64], slot: usize) -> [S::f64s; 4]
     ]
 }
 
+/// The bits of what was dropped.
+#[inline(always)]
+fn load_bits<S: Simd>(simd: S, state: &[f64]) -> [S::u64s; 4] {
+    // (An array's `map` is not inlined.)
+    let [a, b, c, d] = load::<S>(simd, state, DROPPED);
+    [a.bitcast(), b.bitcast(), c.bitcast(), d.bitcast()]
+}
+
+/// One of them.
+#[inline(always)]
+pub(crate) fn load_one<S: Simd>(simd: S, state: &[f64], slot: usize, i: usize) -> S::f64s {
+    let len = S::f64s::LEN;
+    S::f64s::from_slice(simd, &state[(slot * 4 + i) * len..][..len])
+}
+
 #[inline(always)]
 fn store<S: Simd>(state: &mut [f64], slot: usize, vectors: [S::f64s; 4]) {
     let len = S::f64s::LEN;
@@ -349,44 +413,24 @@ fn start_of(index: usize, group: usize, width: usize) -> usize {
     (index * group).min(width.saturating_sub(group))
 }
 
-/// The sums of some neighbouring columns.
-pub(crate) struct Tile<'a> {
-    first: usize,
-    width: usize,
+/// The sum of a lane, `None` where it has none.
+#[inline(never)]
+fn bounded<E: Float, const FLAG: bool, const TWO: bool>(
+    state: &[f64],
+    lane: usize,
+    group: usize,
+    plan: &Plan,
     rows: usize,
-    states: &'a [f64],
-    plan: &'a Plan,
-}
-
-impl<'a> Tile<'a> {
-    /// The state of each group, and where it begins.
-    #[inline(always)]
-    fn groups(&self, group: usize) -> impl Iterator<Item = (&'a [f64], usize)> + use<'a> {
-        let width = self.width;
-        let states = self.states.chunks_exact(SLOTS * group).enumerate();
-        states.map(move |(i, state)| (state, start_of(i, group, width)))
-    }
-
-    /// The sum of a column, `None` where it has none.
-    #[inline(always)]
-    fn bounded<S: Simd, E: Float, const FLAG: bool, const TWO: bool>(
-        &self,
-        column: usize,
-    ) -> Option<Bounded> {
-        let group = 4 * S::f64s::LEN;
-        let index = column / group;
-        let lane = column - start_of(index, group, self.width);
-        let state = &self.states[index * SLOTS * group..][..SLOTS * group];
-        let at = |slot: usize| state[slot * group + lane];
-        let (a1, plan) = (at(A1), self.plan);
-        let biased = (a1.to_bits() & EXPONENT) >> 52;
-        let unit = biased as i32 - 1023 - 52 - if TWO { 52 - plan.l } else { 0 };
-        let lower = if TWO { at(T2) - a1 * plan.a2_of_a1 } else { 0.0 };
-        let sum = units(at(UPPER), unit)? + units(at(T1) - a1, unit)? + units(lower, unit)?;
-        let exact = a1 == plan.lowest || (FLAG && at(DROPPED) == 0.0);
-        let halves = if exact { 0 } else { self.rows as u64 + at(MOVED) as u64 };
-        Some(Bounded { sum, bound: halves.div_ceil(2).into(), unit })
-    }
+) -> Option<Bounded> {
+    let at = |slot: usize| state[slot * group + lane];
+    let a1 = at(A1);
+    let biased = (a1.to_bits() & EXPONENT) >> 52;
+    let unit = biased as i32 - 1023 - 52 - if TWO { 52 - plan.l } else { 0 };
+    let lower = if TWO { at(T2) - a1 * plan.a2_of_a1 } else { 0.0 };
+    let sum = units(at(UPPER), unit)? + units(at(T1) - a1, unit)? + units(lower, unit)?;
+    let exact = a1 == plan.lowest || (FLAG && at(DROPPED) == 0.0);
+    let halves = if exact { 0 } else { rows as u64 + at(MOVED) as u64 };
+    Some(Bounded { sum, bound: halves.div_ceil(2).into(), unit })
 }
 
 /// x in units of 2^`unit`, of which it is a multiple; `None` where it is not finite.
@@ -400,29 +444,28 @@ fn units(x: f64, unit: i32) -> Option<i128> {
     Some(if up >= 0 { significand << up } else { significand >> (-up).min(127) })
 }
 
-/// Sums all columns, and shows each tile's to `finish`.
+/// Sums all columns, and shows each group's state, and where it begins, to `finish`.
 #[inline(always)]
 fn sweep<S: Simd, E: Float, R: Rows<E>, const FLAG: bool, const TWO: bool, const FMA: bool>(
     simd: S,
     table: &mut R,
     shape: Shape,
-    mut finish: impl FnMut(&Tile),
+    plan: &Plan,
+    states: &mut [f64],
+    mut finish: impl FnMut(&[f64], usize),
 ) {
     let group = 4 * S::f64s::LEN;
-    let plan = &Plan::new::<E, TWO>(shape);
     let columns = shape.columns * shape.copies;
     let groups = columns.div_ceil(group);
-    let tiles = groups.div_ceil(TILE / group).max(1);
-    let groups_of_tile = groups.div_ceil(tiles);
-    // One state for all tiles, and one row for all that are narrower than a group: fresh memory is a
-    // page fault.
-    let mut states = vec![0.0; groups_of_tile * SLOTS * group];
+    let groups_of_tile = groups.div_ceil(groups.div_ceil(TILE / group).max(1)).max(1);
+    // One block needs no state but the one in hand.
+    let stride = if shape.rows <= ROWS && shape.copies == 1 { 0 } else { SLOTS * group };
     let mut padded = [[E::signed(false, 0); MOST]; ROWS];
-    for first_group in (0..groups).step_by(groups_of_tile.max(1)) {
+    for first_group in (0..groups).step_by(groups_of_tile) {
         let end = columns.min((first_group + groups_of_tile) * group);
         let first = (first_group * group).min(columns.saturating_sub(group));
         let width = end - first;
-        let states = &mut states[..width.div_ceil(group) * SLOTS * group];
+        let groups = width.div_ceil(group);
         for from in (0..shape.rows).step_by(ROWS) {
             let until = shape.rows.min(from + ROWS);
             let rows = table.rows(from..until, first..end);
@@ -434,26 +477,30 @@ fn sweep<S: Simd, E: Float, R: Rows<E>, const FLAG: bool, const TWO: bool, const
             } else {
                 rows
             };
-            if plan.carries && from > 0 && from % plan.segment == 0 {
-                states
-                    .chunks_exact_mut(SLOTS * group)
-                    .for_each(|state| carry::<S, TWO>(simd, state, plan));
-            }
-            for (i, state) in states.chunks_exact_mut(SLOTS * group).enumerate() {
+            let (begins, ends) = (from == 0, until == shape.rows);
+            let carries = plan.carries && from > 0 && from % plan.segment == 0;
+            for i in 0..groups {
                 let at = start_of(i, group, width);
-                if from == 0 {
-                    anchor::<S, E>(simd, &rows[..plan.glance.min(rows.len())], at, state, plan);
+                let state = &mut states[i * stride..][..SLOTS * group];
+                if carries {
+                    carry::<S, TWO>(simd, state, plan);
                 }
-                let passed = block::<S, E, FLAG, TWO, FMA>(simd, rows, at, state);
+                let passed = if begins {
+                    first_block::<S, E, FLAG, TWO, FMA>(simd, rows, at, state, plan)
+                } else {
+                    block::<S, E, FLAG, TWO, FMA>(simd, rows, at, state)
+                };
                 if !passed {
                     simd.vectorize(
                         #[inline(always)]
                         || anchor_anew::<S, E, FLAG, TWO, FMA>(simd, rows, at, state, plan),
                     );
                 }
+                if ends {
+                    finish(state, first + at);
+                }
             }
         }
-        finish(&Tile { first, width, rows: shape.rows, states, plan });
     }
 }
 
@@ -492,33 +539,6 @@ fn possible<S: Simd>(simd: S, a1: S::f64s) -> S::f64s {
     a1.simd_le(highest).select(a1, S::f64s::splat(simd, f64::NAN))
 }
 
-/// The state of nothing, at the first anchors.
-#[inline(always)]
-fn anchor<S: Simd, E: Float>(simd: S, rows: &[&[E]], at: usize, state: &mut [f64], plan: &Plan) {
-    let factor = S::f64s::splat(simd, plan.a1_of_power);
-    let lowest = S::f64s::splat(simd, plan.lowest);
-    let max = largest::<S, E>(simd, rows, at);
-    let a1 = max.map(
-        #[inline(always)]
-        |max| possible(simd, (power(simd, max) * factor).max(lowest)),
-    );
-    let to_a2 = S::f64s::splat(simd, plan.a2_of_a1);
-    let zeros = [S::f64s::splat(simd, 0.0); 4];
-    store::<S>(state, A1, a1);
-    store::<S>(state, T1, a1);
-    store::<S>(
-        state,
-        T2,
-        a1.map(
-            #[inline(always)]
-            |a1| a1 * to_a2,
-        ),
-    );
-    store::<S>(state, DROPPED, zeros);
-    store::<S>(state, UPPER, zeros);
-    store::<S>(state, MOVED, zeros);
-}
-
 /// What a block keeps in registers. Four vectors hide the latency of the additions, and AVX2's 16
 /// registers hold them.
 struct Lanes<S: Simd> {
@@ -532,16 +552,17 @@ struct Lanes<S: Simd> {
 
 impl<S: Simd> Lanes<S> {
     #[inline(always)]
-    fn new<const FLAG: bool, const TWO: bool>(simd: S, state: &[f64]) -> Self {
-        let zero = S::u64s::splat(simd, 0);
+    fn new(simd: S, t1: [S::f64s; 4], t2: [S::f64s; 4], dropped: [S::u64s; 4]) -> Self {
+        let one = S::f64s::splat(simd, black_box(1.0));
+        Self { t1, t2, dropped, seen: S::u64s::splat(simd, 0), one }
+    }
+
+    #[inline(always)]
+    fn load<const FLAG: bool, const TWO: bool>(simd: S, state: &[f64]) -> Self {
         let t1 = load(simd, state, T1);
-        Self {
-            t1,
-            t2: if TWO { load(simd, state, T2) } else { t1 },
-            dropped: if FLAG { load(simd, state, DROPPED).map(bits::<S>) } else { [zero; 4] },
-            seen: zero,
-            one: S::f64s::splat(simd, black_box(1.0)),
-        }
+        let t2 = if TWO { load(simd, state, T2) } else { t1 };
+        let zeros = [S::u64s::splat(simd, 0); 4];
+        Self::new(simd, t1, t2, if FLAG { load_bits(simd, state) } else { zeros })
     }
 
     #[inline(always)]
@@ -554,6 +575,20 @@ impl<S: Simd> Lanes<S> {
             let [a, b, c, d] = self.dropped;
             store::<S>(state, DROPPED, [a.bitcast(), b.bitcast(), c.bitcast(), d.bitcast()]);
         }
+    }
+
+    /// Adds some rows, and says whether every lane has stayed in its binade.
+    #[inline(always)]
+    fn add<E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
+        &mut self,
+        simd: S,
+        rows: &[&[E]],
+        at: usize,
+    ) -> bool {
+        for row in rows {
+            self.step::<FLAG, TWO, FMA>(E::load(simd, &row[at..at + 4 * S::f64s::LEN]));
+        }
+        !any::<S>(self.seen & S::u64s::splat(simd, PLACE))
     }
 
     /// Adds an element to each lane: see the top of this file. With FMA, two of the four additions
@@ -582,7 +617,37 @@ impl<S: Simd> Lanes<S> {
     }
 }
 
-const PLACE: u64 = SIGN | EXPONENT;
+/// Finds the anchors of a group, and adds the first rows, unless a lane leaves its binade: then the
+/// group holds nothing at these anchors.
+#[inline(always)]
+fn first_block<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
+    simd: S,
+    rows: &[&[E]],
+    at: usize,
+    state: &mut [f64],
+    plan: &Plan,
+) -> bool {
+    let splat = |x: f64| S::f64s::splat(simd, x);
+    let zeros = [splat(0.0); 4];
+    let (mut a1, mut a2) = (largest::<S, E>(simd, &rows[..plan.glance.min(rows.len())], at), zeros);
+    for (a1, a2) in a1.iter_mut().zip(&mut a2) {
+        let anchor = power(simd, *a1) * splat(plan.a1_of_power);
+        *a1 = possible(simd, anchor.max(splat(plan.lowest)));
+        *a2 = *a1 * splat(plan.a2_of_a1);
+    }
+    store::<S>(state, A1, a1);
+    store::<S>(state, MOVED, zeros);
+    if plan.carries {
+        store::<S>(state, UPPER, zeros);
+    }
+    let mut lanes = Lanes::<S>::new(simd, a1, a2, [S::u64s::splat(simd, 0); 4]);
+    let passed = lanes.add::<E, FLAG, TWO, FMA>(simd, rows, at);
+    if !passed {
+        lanes = Lanes::<S>::new(simd, a1, a2, [S::u64s::splat(simd, 0); 4]);
+    }
+    lanes.store::<FLAG, TWO>(state);
+    passed
+}
 
 /// Adds some rows to a group, unless a lane leaves its binade.
 #[inline(always)]
@@ -592,11 +657,8 @@ fn block<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
     at: usize,
     state: &mut [f64],
 ) -> bool {
-    let mut lanes = Lanes::<S>::new::<FLAG, TWO>(simd, state);
-    for row in rows {
-        lanes.step::<FLAG, TWO, FMA>(E::load(simd, &row[at..at + 4 * S::f64s::LEN]));
-    }
-    let passed = !any::<S>(lanes.seen & S::u64s::splat(simd, PLACE));
+    let mut lanes = Lanes::<S>::load::<FLAG, TWO>(simd, state);
+    let passed = lanes.add::<E, FLAG, TWO, FMA>(simd, rows, at);
     if passed {
         lanes.store::<FLAG, TWO>(state);
     }
@@ -626,32 +688,33 @@ fn anchor_anew<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: 
         }
     }
     let max = largest::<S, E>(simd, rows, at);
-    let mut old = Lanes::<S>::new::<FLAG, TWO>(simd, state);
-    let mut new = Lanes::<S>::new::<FLAG, TWO>(simd, state);
-    let [mut a1, mut upper, mut moved] = [A1, UPPER, MOVED].map(
-        #[inline(always)]
-        |slot| load::<S>(simd, state, slot),
-    );
+    let mut old = Lanes::<S>::load::<FLAG, TWO>(simd, state);
+    let mut new = Lanes::<S>::load::<FLAG, TWO>(simd, state);
+    let mut a1 = load::<S>(simd, state, A1);
+    let mut upper = load::<S>(simd, state, UPPER);
+    let mut moved = load::<S>(simd, state, MOVED);
     let [mut rest, mut high, mut low] = [[splat(0.0); 4]; 3];
     let mut stays = [zero.simd_eq(zero); 4];
     for i in 0..4 {
         stays[i] = (seen[i] & S::u64s::splat(simd, PLACE)).simd_eq(zero);
         let wanted = (power(simd, max[i]) * splat(plan.a1_of_power)).max(a1[i] + a1[i]);
         let a = possible(simd, wanted);
-        let c = {
+        if plan.carries {
             let m = a * splat(power_of_two(26));
-            (upper[i] + m) - m
-        };
-        rest[i] = upper[i] - c;
+            let c = (upper[i] + m) - m;
+            rest[i] = upper[i] - c;
+            upper[i] = stays[i].select(upper[i], c);
+        }
         high[i] = old.t1[i] - a1[i];
         low[i] = old.t2[i] - a1[i] * splat(plan.a2_of_a1);
         new.t1[i] = a;
         new.t2[i] = a * splat(plan.a2_of_a1);
-        upper[i] = stays[i].select(upper[i], c);
         moved[i] = stays[i].select(moved[i], moved[i] + splat(3.0));
         a1[i] = stays[i].select(a1[i], a);
     }
-    new.step::<FLAG, TWO, FMA>(rest);
+    if plan.carries {
+        new.step::<FLAG, TWO, FMA>(rest);
+    }
     new.step::<FLAG, TWO, FMA>(high);
     if TWO {
         new.step::<FLAG, TWO, FMA>(low);
@@ -666,17 +729,19 @@ fn anchor_anew<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: 
     }
     old.store::<FLAG, TWO>(state);
     store::<S>(state, A1, a1);
-    store::<S>(state, UPPER, upper);
+    if plan.carries {
+        store::<S>(state, UPPER, upper);
+    }
     store::<S>(state, MOVED, moved);
 }
 
 /// Makes room in the windows: see "Headroom" at the top of this file.
 #[inline(always)]
 fn carry<S: Simd, const TWO: bool>(simd: S, state: &mut [f64], plan: &Plan) {
-    let [mut t1, mut t2, a1, mut upper] = [T1, T2, A1, UPPER].map(
-        #[inline(always)]
-        |slot| load::<S>(simd, state, slot),
-    );
+    let mut t1 = load::<S>(simd, state, T1);
+    let mut t2 = load::<S>(simd, state, T2);
+    let a1 = load::<S>(simd, state, A1);
+    let mut upper = load::<S>(simd, state, UPPER);
     for i in 0..4 {
         let kept: S::f64s = (bits::<S>(t1[i]) & S::u64s::splat(simd, !0 << 26)).bitcast();
         let c = kept - a1[i];
