@@ -322,6 +322,8 @@ pub(crate) struct Plan {
     pub carries: bool,
     /// Half the last grid, over 2^E.
     pub half_unit: f64,
+    /// A 1 that the compiler does not know.
+    one: f64,
 }
 
 /// `2^exponent`, a normal number.
@@ -349,6 +351,7 @@ impl Plan {
             lowest: 1.5 * power_of_two(E::UNIT + 52 + second),
             carries: shape.rows > segment,
             half_unit: power_of_two(-53 - second),
+            one: black_box(1.0),
         }
     }
 }
@@ -488,7 +491,7 @@ fn sweep<S: Simd, E: Float, R: Rows<E>, const FLAG: bool, const TWO: bool, const
                 let passed = if begins {
                     first_block::<S, E, FLAG, TWO, FMA>(simd, rows, at, state, plan)
                 } else {
-                    block::<S, E, FLAG, TWO, FMA>(simd, rows, at, state)
+                    block::<S, E, FLAG, TWO, FMA>(simd, rows, at, state, plan)
                 };
                 if !passed {
                     simd.vectorize(
@@ -546,23 +549,28 @@ struct Lanes<S: Simd> {
     t2: [S::f64s; 4],
     dropped: [S::u64s; 4],
     seen: S::u64s,
-    /// A 1 that the compiler does not know.
     one: S::f64s,
 }
 
 impl<S: Simd> Lanes<S> {
     #[inline(always)]
-    fn new(simd: S, t1: [S::f64s; 4], t2: [S::f64s; 4], dropped: [S::u64s; 4]) -> Self {
-        let one = S::f64s::splat(simd, black_box(1.0));
+    fn new(
+        simd: S,
+        plan: &Plan,
+        t1: [S::f64s; 4],
+        t2: [S::f64s; 4],
+        dropped: [S::u64s; 4],
+    ) -> Self {
+        let one = S::f64s::splat(simd, plan.one);
         Self { t1, t2, dropped, seen: S::u64s::splat(simd, 0), one }
     }
 
     #[inline(always)]
-    fn load<const FLAG: bool, const TWO: bool>(simd: S, state: &[f64]) -> Self {
+    fn load<const FLAG: bool, const TWO: bool>(simd: S, plan: &Plan, state: &[f64]) -> Self {
         let t1 = load(simd, state, T1);
         let t2 = if TWO { load(simd, state, T2) } else { t1 };
         let zeros = [S::u64s::splat(simd, 0); 4];
-        Self::new(simd, t1, t2, if FLAG { load_bits(simd, state) } else { zeros })
+        Self::new(simd, plan, t1, t2, if FLAG { load_bits(simd, state) } else { zeros })
     }
 
     #[inline(always)]
@@ -640,10 +648,10 @@ fn first_block<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: 
     if plan.carries {
         store::<S>(state, UPPER, zeros);
     }
-    let mut lanes = Lanes::<S>::new(simd, a1, a2, [S::u64s::splat(simd, 0); 4]);
+    let mut lanes = Lanes::<S>::new(simd, plan, a1, a2, [S::u64s::splat(simd, 0); 4]);
     let passed = lanes.add::<E, FLAG, TWO, FMA>(simd, rows, at);
     if !passed {
-        lanes = Lanes::<S>::new(simd, a1, a2, [S::u64s::splat(simd, 0); 4]);
+        lanes = Lanes::<S>::new(simd, plan, a1, a2, [S::u64s::splat(simd, 0); 4]);
     }
     lanes.store::<FLAG, TWO>(state);
     passed
@@ -656,8 +664,9 @@ fn block<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
     rows: &[&[E]],
     at: usize,
     state: &mut [f64],
+    plan: &Plan,
 ) -> bool {
-    let mut lanes = Lanes::<S>::load::<FLAG, TWO>(simd, state);
+    let mut lanes = Lanes::<S>::load::<FLAG, TWO>(simd, plan, state);
     let passed = lanes.add::<E, FLAG, TWO, FMA>(simd, rows, at);
     if passed {
         lanes.store::<FLAG, TWO>(state);
@@ -688,8 +697,8 @@ fn anchor_anew<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: 
         }
     }
     let max = largest::<S, E>(simd, rows, at);
-    let mut old = Lanes::<S>::load::<FLAG, TWO>(simd, state);
-    let mut new = Lanes::<S>::load::<FLAG, TWO>(simd, state);
+    let mut old = Lanes::<S>::load::<FLAG, TWO>(simd, plan, state);
+    let mut new = Lanes::<S>::load::<FLAG, TWO>(simd, plan, state);
     let mut a1 = load::<S>(simd, state, A1);
     let mut upper = load::<S>(simd, state, UPPER);
     let mut moved = load::<S>(simd, state, MOVED);
