@@ -45,24 +45,28 @@ use fearless_simd::{prelude::*, Simd};
 /// Below it, subnormal numbers could come up.
 const TINY: f64 = f64::from_bits((1023 - 850) << 52);
 
-/// The means of four vectors of sums of n elements, into `means`, and a bit for each that is not
-/// proved. `low`: whether sums have a low part.
+/// The means of four vectors of sums of n elements, into as many `means`, and a bit for each that is
+/// not proved. `low`: whether sums have a low part.
 #[inline(always)]
 pub(crate) fn certify<S: Simd, E: Float, const FLAG: bool>(
     simd: S,
     n: u64,
     low: bool,
-    means: &mut [E; MOST],
+    means: &mut [E],
     total: impl Fn(usize) -> Total<S>,
 ) -> u64 {
     let len = S::f64s::LEN;
+    let means = &mut means[..4 * len];
     let mut open = 0;
-    for (i, means) in means.chunks_exact_mut(len).take(4).enumerate() {
+    let mut lanes = [0.0; MOST];
+    for (i, lanes) in lanes.chunks_exact_mut(len).take(4).enumerate() {
         let (mean, proved) = total(i).mean::<E, FLAG>(simd, n as f64, low);
         open |= (!proved.to_bitmask() & ((1 << len) - 1)) << (i * len);
-        for (mean, &lane) in means.iter_mut().zip(mean.as_slice()) {
-            *mean = exact_from::<E>(lane);
-        }
+        mean.store_slice(lanes);
+    }
+    // (All at once: vectors, where the conversion has an instruction.)
+    for (mean, &lane) in means.iter_mut().zip(&lanes) {
+        *mean = exact_from::<E>(lane);
     }
     open
 }

@@ -69,7 +69,7 @@ const MOST_ROWS: usize = 1 << 32;
 pub(crate) const MOST: usize = 32;
 /// With so many elements in a column or fewer, what is dropped is looked at: exact ties come once in
 /// n columns of random data, and to open a column costs more than to decide it.
-const FEW: u64 = 128;
+const FEW: u64 = 64;
 /// A narrow table is not made wider than leaves so many rows: to add up a column's copies costs as
 /// much as some rows.
 const WORTH_A_COPY: usize = 32;
@@ -194,7 +194,6 @@ fn means_by<S: Simd, E: Float, R: Rows<E>, const FLAG: bool, const TWO: bool, co
     let mut results = Results { n, means, open: vec![] };
     let mut proved = [E::signed(false, 0); MOST];
     if copies == 1 {
-        let mut done = 0;
         sweep::<S, E, R, FLAG, TWO, FMA>(
             simd,
             table,
@@ -203,26 +202,37 @@ fn means_by<S: Simd, E: Float, R: Rows<E>, const FLAG: bool, const TWO: bool, co
             states,
             #[inline(always)]
             |state, first| {
+                // (What the last group shares with the one before is decided again.)
+                while results.open.last().is_some_and(|&column| column >= first) {
+                    results.open.pop();
+                }
+                let end = columns.min(first + group);
                 let mut open = u64::MAX;
                 if FMA {
-                    let parts = |i| Parts::<S>::of::<FLAG, TWO>(simd, state, i, plan, rows);
-                    open = certify::<S, E, FLAG>(simd, n, TWO || plan.carries, &mut proved, |i| {
-                        parts(i).total(plan.carries)
-                    });
+                    let whole = end - first == group;
+                    let means = &mut results.means[first..end];
+                    open = certify::<S, E, FLAG>(
+                        simd,
+                        n,
+                        TWO || plan.carries,
+                        if whole { &mut *means } else { &mut proved },
+                        #[inline(always)]
+                        |i| {
+                            let parts = Parts::<S>::of::<FLAG, TWO>(simd, state, i, plan, rows);
+                            parts.total(plan.carries)
+                        },
+                    );
+                    if !whole {
+                        means.copy_from_slice(&proved[..end - first]);
+                    }
                 }
-                // What the last group shares with the one before is done, and zeros fill up the
-                // group of a table narrower than one.
-                let end = columns.min(first + group);
-                let shared = done - first;
-                results.means[done..end].copy_from_slice(&proved[shared..end - first]);
-                open &= u64::MAX << shared & !(u64::MAX << (end - first));
+                open &= !(u64::MAX << (end - first));
                 while open != 0 {
                     let lane = open.trailing_zeros() as usize;
                     open &= open - 1;
                     let sum = bounded::<E, FLAG, TWO>(state, lane, group, plan, rows);
                     results.decide(first + lane, sum);
                 }
-                done = end;
             },
         );
         return results.open;
@@ -247,9 +257,14 @@ fn means_by<S: Simd, E: Float, R: Rows<E>, const FLAG: bool, const TWO: bool, co
     for first in (0..columns).step_by(group) {
         let mut open = u64::MAX;
         if FMA {
-            open = certify::<S, E, FLAG>(simd, n, true, &mut proved, |i| {
-                all.total(simd, first + i * S::f64s::LEN, plan.carries)
-            });
+            open = certify::<S, E, FLAG>(
+                simd,
+                n,
+                true,
+                &mut proved,
+                #[inline(always)]
+                |i| all.total(simd, first + i * S::f64s::LEN, plan.carries),
+            );
         }
         let end = columns.min(first + group);
         results.means[first..end].copy_from_slice(&proved[..end - first]);
