@@ -1,9 +1,11 @@
 //! The element types. To add one: its impl here, or in `integer.rs`.
 
+use crate::environment;
 use crate::format::{Binary, Format};
 use crate::lane::{self, Holds};
 use crate::runs::Runs;
-use fearless_simd::{prelude::*, Simd};
+use crate::tile::{self, Rows, Shape};
+use fearless_simd::{prelude::*, Level, Simd};
 
 /// A type whose numbers have a mean.
 pub trait Element: Copy {
@@ -34,6 +36,16 @@ pub trait Element: Copy {
 
     /// The same of elements that come in runs; `None` where none of them counts.
     fn mean_of_runs<S: Simd>(simd: S, runs: &mut dyn Runs<Self>, format: Binary) -> Option<u64>;
+
+    /// Gives `put` the index and the encoding of the mean of each column of a table, and returns the
+    /// columns whose means it has not found: those of their own are to be taken.
+    fn means_of_columns<R: Rows<Self>>(
+        level: Level,
+        table: &mut R,
+        shape: Shape,
+        format: Binary,
+        put: impl FnMut(usize, u64),
+    ) -> Vec<usize>;
 }
 
 /// A floating-point element that float64 lanes hold exactly.
@@ -77,6 +89,24 @@ impl<E: Float> Element for E {
 
     fn mean_of_runs<S: Simd>(simd: S, runs: &mut dyn Runs<Self>, format: Binary) -> Option<u64> {
         crate::mean_of_runs_at(simd, runs, format)
+    }
+
+    fn means_of_columns<R: Rows<Self>>(
+        level: Level,
+        table: &mut R,
+        shape: Shape,
+        format: Binary,
+        mut put: impl FnMut(usize, u64),
+    ) -> Vec<usize> {
+        if format != E::BINARY || !environment::is_default() {
+            return (0..shape.columns).collect();
+        }
+        let mut means = vec![Self::zero(); shape.columns];
+        let open = tile::means_of_columns(level, table, shape, &mut means);
+        for (column, mean) in means.iter().enumerate() {
+            put(column, mean.to_bits());
+        }
+        open
     }
 }
 

@@ -38,8 +38,7 @@
 
 use crate::element::Float;
 use crate::format::Format;
-use crate::tile::{load_one, power, Plan, A1, DROPPED, MOST, MOVED, T1, T2, UPPER};
-use crate::window::bits;
+use crate::tile::{bits, load_one, power, Plan, A1, DROPPED, MOST, MOVED, T1, T2, UPPER};
 use fearless_simd::{prelude::*, Simd};
 
 /// Below it, subnormal numbers could come up.
@@ -269,7 +268,11 @@ fn exact_from<E: Float>(x: f64) -> E {
             }
             let up = significand.unsigned_abs().leading_zeros();
             let exponent = shift as i32 + f64::MIN_EXPONENT - up as i32;
-            E::round(significand < 0, significand.unsigned_abs() << up, exponent)
+            E::from_bits(E::BINARY.round(
+                significand < 0,
+                significand.unsigned_abs() << up,
+                exponent,
+            ))
         }
     }
 }

@@ -5,9 +5,11 @@
 
 use crate::element::Element;
 use crate::format::Binary;
+use crate::level::vectorize;
 use crate::quotient::round_mean;
 use crate::runs::Runs;
-use fearless_simd::Simd;
+use crate::tile::{Rows, Shape, ROWS, TILE};
+use fearless_simd::{Level, Simd};
 
 /// An element that is an integer.
 trait Integer: Copy {
@@ -16,6 +18,9 @@ trait Integer: Copy {
 
     /// The exact sum of at most `BLOCK` elements.
     fn sum_of_block(block: &[Self]) -> i128;
+
+    /// The upper and the lower half of an integer of 64 bits, for sums of 2^30 of them.
+    fn halves(self) -> (i64, i64);
 }
 
 /// The exact sum: below 2^127 for up to 2^63 - 1 elements below 2^64.
@@ -42,6 +47,61 @@ fn sum_of_runs<S: Simd, E: Integer>(simd: S, runs: &mut dyn Runs<E>) -> (i128, u
     (sum, runs.count())
 }
 
+/// Gives `put` each column's index, its exact sum, and whether an element is missing.
+fn sums_of_columns<E: Integer + Element, R: Rows<E>>(
+    level: Level,
+    table: &mut R,
+    shape: Shape,
+    mut put: impl FnMut(usize, i128, bool),
+) {
+    let Shape { rows, columns, copies, .. } = shape;
+    let wide = columns * copies;
+    let mut missing = vec![0_u8; wide.min(TILE)];
+    let mut sums = vec![0_i128; wide.min(TILE)];
+    for first in (0..wide).step_by(TILE) {
+        let width = TILE.min(wide - first);
+        let (missing, sums) = (&mut missing[..width], &mut sums[..width]);
+        missing.fill(0);
+        sums.fill(0);
+        for from in (0..rows).step_by(1 << 30) {
+            let (mut high, mut low) = ([0_i64; TILE], [0_i64; TILE]);
+            let until = rows.min(from + (1 << 30));
+            for from in (from..until).step_by(ROWS) {
+                let until = until.min(from + ROWS);
+                let eight = table.rows(from..until, first..first + width);
+                vectorize(
+                    level,
+                    #[inline(always)]
+                    || {
+                        for row in &eight[..until - from] {
+                            add_row(row, &mut high[..width], &mut low[..width], missing);
+                        }
+                    },
+                );
+            }
+            for ((sum, high), low) in sums.iter_mut().zip(high).zip(low) {
+                *sum += (i128::from(high) << 32) + i128::from(low);
+            }
+        }
+        // A narrow table's columns are in one tile, with all their copies.
+        for column in 0..width / copies {
+            let of_copies = (column..width).step_by(columns.max(1)).take(copies);
+            let sum = of_copies.clone().map(|at| sums[at]).sum();
+            put(first + column, sum, of_copies.clone().any(|at| missing[at] != 0));
+        }
+    }
+}
+
+#[inline(always)]
+fn add_row<E: Integer + Element>(row: &[E], high: &mut [i64], low: &mut [i64], missing: &mut [u8]) {
+    for (((x, high), low), missing) in row.iter().zip(high).zip(low).zip(missing) {
+        let (upper, lower) = x.halves();
+        *high += upper;
+        *low += lower;
+        *missing |= u8::from(x.is_missing());
+    }
+}
+
 /// Integers that a wider register sums in one loop.
 macro_rules! narrow {
     ($($element:ident in $wide:ident;)*) => {$(
@@ -55,6 +115,11 @@ macro_rules! narrow {
                     sum += $wide::from(x);
                 }
                 sum.into()
+            }
+
+            #[inline(always)]
+            fn halves(self) -> (i64, i64) {
+                (0, i64::from(self))
             }
         }
     )*};
@@ -77,6 +142,11 @@ macro_rules! wide {
                 }
                 (i128::from(high) << 32) + i128::from(low)
             }
+
+            #[inline(always)]
+            fn halves(self) -> (i64, i64) {
+                ((self >> 32) as i64, self as i64 & 0xffff_ffff)
+            }
         }
     )*};
 }
@@ -98,6 +168,11 @@ impl Integer for Bool {
             sum += u32::from(byte != 0);
         }
         sum.into()
+    }
+
+    #[inline(always)]
+    fn halves(self) -> (i64, i64) {
+        (0, i64::from(self.0 != 0))
     }
 }
 
@@ -128,6 +203,19 @@ macro_rules! elements {
             ) -> Option<u64> {
                 let (sum, n) = sum_of_runs(simd, runs);
                 (n > 0).then(|| round_mean(sum, 0, n, format))
+            }
+
+            fn means_of_columns<R: Rows<Self>>(
+                level: Level,
+                table: &mut R,
+                shape: Shape,
+                format: Binary,
+                mut put: impl FnMut(usize, u64),
+            ) -> Vec<usize> {
+                sums_of_columns(level, table, shape, |column, sum, _| {
+                    put(column, round_mean(sum, 0, shape.n, format));
+                });
+                vec![]
             }
         }
     )*};
@@ -167,6 +255,11 @@ impl Integer for Time {
             low += x as u64 & 0xffff_ffff;
         }
         (i128::from(high) << 32) + i128::from(low)
+    }
+
+    #[inline(always)]
+    fn halves(self) -> (i64, i64) {
+        self.0.halves()
     }
 }
 
@@ -211,6 +304,20 @@ impl Element for Time {
         runs.rewind();
         let (sum, n) = sum_of_runs(simd, runs);
         (n > 0).then(|| to_nearest(sum, n.into()) as u64)
+    }
+
+    fn means_of_columns<R: Rows<Self>>(
+        level: Level,
+        table: &mut R,
+        shape: Shape,
+        _: Binary,
+        mut put: impl FnMut(usize, u64),
+    ) -> Vec<usize> {
+        sums_of_columns(level, table, shape, |column, sum, missing| {
+            let mean = if missing { Self::NAT.0 } else { to_nearest(sum, shape.n.into()) };
+            put(column, mean as u64);
+        });
+        vec![]
     }
 }
 

@@ -54,7 +54,7 @@ use crate::certificate::Bounded;
 use crate::element::Float;
 use crate::finish::{certify, Copies, Parts};
 use crate::format::Format;
-use crate::window::{any, bits, has_fma, EXPONENT, SIGN};
+use crate::window::has_fma;
 use fearless_simd::{dispatch, prelude::*, Level, Simd};
 use std::hint::black_box;
 use std::ops::Range;
@@ -169,7 +169,8 @@ fn means_at<S: Simd, E: Float, R: Rows<E>, const FMA: bool>(
     shape: Shape,
     means: &mut [E],
 ) -> Vec<usize> {
-    match (shape.n <= FEW, E::ONE_WINDOW) {
+    // What one window drops does not show in so much narrower a result.
+    match (shape.n <= FEW, E::PRECISION <= f32::PRECISION) {
         (false, false) => means_by::<S, E, R, false, true, FMA>(simd, table, shape, means),
         (true, false) => means_by::<S, E, R, true, true, FMA>(simd, table, shape, means),
         (false, true) => means_by::<S, E, R, false, false, FMA>(simd, table, shape, means),
@@ -298,8 +299,8 @@ impl<E: Float> Results<'_, E> {
     fn decide(&mut self, column: usize, sum: Option<Bounded>) {
         // (A bound above n is not what `Bounded::mean` expects, and proves little.)
         let sum = sum.filter(|sum| sum.bound <= u128::from(self.n));
-        match sum.and_then(|sum| sum.mean(self.n)) {
-            Some(mean) => self.means[column] = mean,
+        match sum.and_then(|sum| sum.mean(self.n, E::BINARY)) {
+            Some(mean) => self.means[column] = E::from_bits(mean),
             None => self.open.push(column),
         }
     }
@@ -363,7 +364,7 @@ impl Plan {
             glance: if shape.rows <= FEWER { 2 } else { ROWS },
             a1_of_power: 1.5 * power_of_two(2 + l + slack),
             a2_of_a1: power_of_two(l - 52),
-            lowest: 1.5 * power_of_two(E::UNIT + 52 + second),
+            lowest: 1.5 * power_of_two(E::MIN_EXPONENT + 52 + second),
             carries: shape.rows > segment,
             half_unit: power_of_two(-53 - second),
             one: black_box(1.0),
@@ -372,7 +373,8 @@ impl Plan {
 }
 
 /// The bits that say which binade a number is in.
-const PLACE: u64 = SIGN | EXPONENT;
+const PLACE: u64 = <f64 as Format>::SIGN | EXPONENT;
+const EXPONENT: u64 = <f64 as Format>::INFINITY;
 
 /// A group's state in memory: this many times its columns.
 const SLOTS: usize = 6;
@@ -387,6 +389,17 @@ pub(crate) const A1: usize = 3;
 pub(crate) const UPPER: usize = 4;
 /// Half units that new anchors cost.
 pub(crate) const MOVED: usize = 5;
+
+#[inline(always)]
+pub(crate) fn bits<S: Simd>(v: S::f64s) -> S::u64s {
+    v.bitcast()
+}
+
+/// Whether any bit is set. (An OR of the lanes: cheaper than a mask at every level.)
+#[inline(always)]
+fn any<S: Simd>(v: S::u64s) -> bool {
+    v.as_slice().iter().fold(0, |or, lane| or | lane) != 0
+}
 
 /// The four vectors of a slot of a group's state.
 #[inline(always)]
