@@ -1,30 +1,14 @@
 //! The elements of one cell of the result after the other: in place where they lie side by side,
 //! else packed into a small buffer.
-//!
-//! Only the bytes of elements are read: never a slice over a view's extent, which would assert bytes
-//! between them that no caller has promised.
 
-use crate::layout::{Axis, Odometer, PerAxis, Place};
+use crate::gather::{gather, Source};
+use crate::layout::{Axis, Odometer, Place};
 use mean_core::{mean_as, mean_of_runs, vectorize, Binary, Element, Level, Runs};
 
 /// Bytes of the buffer: half of a small L1 cache.
 const BUFFER: usize = 1 << 14;
 /// Shorter runs than this many elements are packed together.
 const WORTH_READING_IN_PLACE: usize = 256;
-
-/// Where the elements are.
-pub(crate) struct Source {
-    pub data: *const u8,
-    /// A truth value for each element; where it is 0, the element does not count.
-    pub mask: Option<*const u8>,
-    /// The axes of the elements within a cell.
-    pub axes: PerAxis<Axis>,
-    /// Whether their bytes are in the other order.
-    pub swapped: bool,
-    /// Where NaNs do not count: the distance to the other part of a complex number, which must not
-    /// be one either; 0 for a real one.
-    pub skip: Option<isize>,
-}
 
 /// The cell whose mean is to be taken.
 pub(crate) struct Cell<'a, E> {
@@ -59,10 +43,9 @@ impl<'a, E: Element> Cell<'a, E> {
         const ONE: Axis = Axis { len: 1, data: 0, mask: 0, out: 0 };
         let (&inner, outer) = source.axes.split_last().unwrap_or((&ONE, &[]));
         let size = size_of::<E>();
-        let plain = !source.swapped && source.skip.is_none() && source.mask.is_none();
+        let plain = source.is_plain();
         let side_by_side = inner.len == 1 || inner.data == size as isize;
-        let aligned = source.data.wrapping_offset(first.data).cast::<E>().is_aligned()
-            && outer.iter().chain(cells).all(|axis| axis.data % align_of::<E>() as isize == 0);
+        let aligned = source.is_aligned::<E>(first, outer.iter().chain(cells));
         let long = outer.is_empty() || inner.len >= WORTH_READING_IN_PLACE;
         let in_place = plain && side_by_side && aligned && long;
         let elements = source.axes.iter().fold(1_usize, |n, axis| n.saturating_mul(axis.len));
@@ -194,50 +177,6 @@ impl<'a, E: Element> Cell<'a, E> {
 fn drop_missing<E: Element>(counts: &mut [u8], elements: &[E]) {
     for (counts, x) in counts.iter_mut().zip(elements) {
         *counts &= u8::from(!x.is_missing());
-    }
-}
-
-/// Copies elements that are `stride` bytes apart. The loops for the usual strides are vectors.
-///
-/// # Safety
-///
-/// There must be as many elements, of any alignment, in one allocation.
-#[inline(always)]
-unsafe fn gather<E: Element>(packed: &mut [E], data: *const u8, stride: isize, swapped: bool) {
-    let size = size_of::<E>() as isize;
-    if stride == size {
-        // SAFETY: the caller vouches for these elements; so also below.
-        unsafe { gather_every(packed, data, size) };
-    } else if stride == 2 * size {
-        // SAFETY: as above.
-        unsafe { gather_every(packed, data, 2 * size) };
-    } else if stride == 3 * size {
-        // SAFETY: as above.
-        unsafe { gather_every(packed, data, 3 * size) };
-    } else if stride == 4 * size {
-        // SAFETY: as above.
-        unsafe { gather_every(packed, data, 4 * size) };
-    } else {
-        // SAFETY: as above.
-        unsafe { gather_every(packed, data, stride) };
-    }
-    if swapped {
-        for x in packed {
-            *x = x.swap_bytes();
-        }
-    }
-}
-
-/// # Safety
-///
-/// That of `gather`.
-#[inline(always)]
-unsafe fn gather_every<E: Element>(packed: &mut [E], data: *const u8, stride: isize) {
-    for (i, x) in packed.iter_mut().enumerate() {
-        // SAFETY: the caller vouches for it, and so the distance is within one allocation.
-        let element = unsafe { data.offset(stride * i as isize) };
-        // SAFETY: as above.
-        *x = unsafe { element.cast::<E>().read_unaligned() };
     }
 }
 

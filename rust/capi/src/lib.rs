@@ -6,7 +6,9 @@
 //! | `call.rs` | one `mean_<type>` call: the checks in their documented order, the slice, the caught panic |
 //! | `reduce.rs` | one `mean_reduce` call: the checks, then cell after cell |
 //! | `layout.rs` | axes: which elements make a cell, in the order of memory |
+//! | `table.rs` | cells side by side, as the columns of a table |
 //! | `cell.rs` | the elements of one cell after the other, in place or packed into a small buffer |
+//! | `gather.rs` | elements of any layout, copied side by side |
 //! | `simd.rs` | the SIMD level of this process |
 #![warn(missing_docs)]
 
@@ -16,9 +18,11 @@ compile_error!("MEAN_PANIC needs panic = \"unwind\": an abort would take the cal
 mod boundary;
 mod call;
 mod cell;
+mod gather;
 mod layout;
 mod reduce;
 mod simd;
+mod table;
 
 pub use boundary::*;
 

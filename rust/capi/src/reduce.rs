@@ -4,9 +4,11 @@ use crate::boundary::{
     mean_array, mean_dtype, mean_status, DTYPES, MEAN_DTYPE_SWAPPED, MEAN_SKIP_NAN,
 };
 use crate::call::guard;
-use crate::cell::{Cell, Source};
+use crate::cell::Cell;
+use crate::gather::Source;
 use crate::layout::{Axis, Layout, PerAxis, Place};
 use crate::simd;
+use crate::table::Table;
 use mean_core::{Binary, Element, Float, Level};
 
 /// The most axes of an array.
@@ -279,7 +281,10 @@ impl View<'_> {
             let last = isize::try_from(len).ok()?.saturating_sub(1).max(0);
             sum.checked_add(stride.checked_abs()?.checked_mul(last)?)
         });
-        let elements = self.shape.iter().try_fold(1_isize, |n, &len| n.checked_mul(len as isize));
+        let elements = self
+            .shape
+            .iter()
+            .try_fold(1_isize, |n, &len| n.checked_mul(isize::try_from(len).ok()?));
         if self.shape.contains(&0) || (extent.is_some() && elements.is_some()) {
             Ok(strides)
         } else {
@@ -340,16 +345,42 @@ impl View<'_> {
 /// Every element of the layout, with its other part and its truth value, must be readable, and every
 /// cell of the result writable.
 unsafe fn means<E: Element>(job: &Job) -> usize {
-    let Job { source, kept, first, .. } = job;
-    // SAFETY: the caller vouches for the elements of every cell.
-    let mut cell = unsafe { Cell::<E>::new(job.level, source, kept, *first) };
+    let Job { level, source, kept, first, format, .. } = job;
+    let put = |place: Place, mean| {
+        let out = job.out.wrapping_offset(place.out);
+        // SAFETY: a cell of the result, of this size.
+        unsafe { write(out, mean, job.out_size) };
+    };
+    let table = E::takes_columns(*format).then(|| {
+        // SAFETY: the caller vouches for the elements of every cell; so also below.
+        unsafe { Table::<E>::new(*level, source, kept, *first) }
+    });
+    if let Some(mut table) = table.flatten() {
+        let shape = table.shape();
+        loop {
+            let mut means = vec![0; shape.columns];
+            let open = E::means_of_columns(*level, &mut table, shape, *format, &mut means);
+            for (column, &mean) in means.iter().enumerate() {
+                put(table.place(column), mean);
+            }
+            for column in open {
+                // SAFETY: as above.
+                let mut cell = unsafe { Cell::<E>::new(*level, source, &[], table.place(column)) };
+                let mean = cell.mean(*format).unwrap_or_else(|| E::nothing(*format));
+                put(cell.place(), mean);
+            }
+            if !table.advance() {
+                return 0;
+            }
+        }
+    }
+    // SAFETY: as above.
+    let mut cell = unsafe { Cell::<E>::new(*level, source, kept, *first) };
     let mut empty = 0;
     loop {
-        let mean = cell.mean(job.format);
+        let mean = cell.mean(*format);
         empty += usize::from(mean.is_none());
-        let out = job.out.wrapping_offset(cell.place().out);
-        // SAFETY: a cell of the result, of this size.
-        unsafe { write(out, mean.unwrap_or_else(|| E::nothing(job.format)), job.out_size) };
+        put(cell.place(), mean.unwrap_or_else(|| E::nothing(*format)));
         if !cell.advance() {
             return empty;
         }

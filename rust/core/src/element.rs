@@ -37,14 +37,19 @@ pub trait Element: Copy {
     /// The same of elements that come in runs; `None` where none of them counts.
     fn mean_of_runs<S: Simd>(simd: S, runs: &mut dyn Runs<Self>, format: Binary) -> Option<u64>;
 
-    /// Gives `put` the index and the encoding of the mean of each column of a table, and returns the
-    /// columns whose means it has not found: those of their own are to be taken.
+    /// Whether there is a kernel for many columns at once that rounds to this format.
+    fn takes_columns(_format: Binary) -> bool {
+        true
+    }
+
+    /// Writes the encodings of the means of the columns of a table, and returns the columns of which it
+    /// has found none.
     fn means_of_columns<R: Rows<Self>>(
         level: Level,
         table: &mut R,
         shape: Shape,
         format: Binary,
-        put: impl FnMut(usize, u64),
+        means: &mut [u64],
     ) -> Vec<usize>;
 }
 
@@ -91,20 +96,24 @@ impl<E: Float> Element for E {
         crate::mean_of_runs_at(simd, runs, format)
     }
 
+    fn takes_columns(format: Binary) -> bool {
+        format == E::BINARY
+    }
+
     fn means_of_columns<R: Rows<Self>>(
         level: Level,
         table: &mut R,
         shape: Shape,
-        format: Binary,
-        mut put: impl FnMut(usize, u64),
+        _: Binary,
+        means: &mut [u64],
     ) -> Vec<usize> {
-        if format != E::BINARY || !environment::is_default() {
+        if !environment::is_default() {
             return (0..shape.columns).collect();
         }
-        let mut means = vec![Self::zero(); shape.columns];
-        let open = tile::means_of_columns(level, table, shape, &mut means);
-        for (column, mean) in means.iter().enumerate() {
-            put(column, mean.to_bits());
+        let mut own = vec![Self::zero(); shape.columns];
+        let open = tile::means_of_columns(level, table, shape, &mut own);
+        for (mean, own) in means.iter_mut().zip(own) {
+            *mean = own.to_bits();
         }
         open
     }

@@ -41,7 +41,7 @@ pub use format::{Binary, Format};
 pub use integer::{Bool, Time};
 pub use level::{levels, vectorize};
 pub use runs::Runs;
-pub use tile::{means_of_columns, Contiguous, Rows, Shape, ROWS, TILE};
+pub use tile::{means_of_columns, Contiguous, Rows, Shape, MOST_ROWS, ROWS, TILE};
 
 use certificate::{Bounded, BoundedDigits};
 use fearless_simd::{dispatch, Simd, SimdBase};

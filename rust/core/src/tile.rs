@@ -64,7 +64,7 @@ pub const ROWS: usize = 8;
 /// Columns are asked for by so many.
 pub const TILE: usize = 1024;
 /// More rows than any array has, and than `upper` is sure to hold.
-const MOST_ROWS: usize = 1 << 32;
+pub const MOST_ROWS: usize = 1 << 32;
 /// The most columns in a group: 4 vectors of 512 bits.
 pub(crate) const MOST: usize = 32;
 /// With so many elements in a column or fewer, what is dropped is looked at: exact ties come once in
