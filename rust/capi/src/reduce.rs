@@ -356,13 +356,12 @@ unsafe fn means<E: Element>(job: &Job) -> usize {
         unsafe { Table::<E>::new(*level, source, kept, *first) }
     });
     if let Some(mut table) = table.flatten() {
-        let shape = table.shape();
         loop {
-            let mut means = vec![0; shape.columns];
-            let open = E::means_of_columns(*level, &mut table, shape, *format, &mut means);
-            for (column, &mean) in means.iter().enumerate() {
-                put(table.place(column), mean);
-            }
+            let shape = table.shape();
+            let (first, axis) = (table.place(0), table.columns());
+            let open = E::means_of_columns(*level, &mut table, shape, *format, |column, mean| {
+                put(first.moved(&axis, column as isize), mean);
+            });
             for column in open {
                 // SAFETY: as above.
                 let mut cell = unsafe { Cell::<E>::new(*level, source, &[], table.place(column)) };

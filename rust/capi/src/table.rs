@@ -2,11 +2,15 @@
 
 use crate::gather::{gather, Source};
 use crate::layout::{Axis, Odometer, Place};
-use mean_core::{vectorize, Element, Level, Rows, Shape, MOST_ROWS, ROWS, TILE};
+use mean_core::{transpose, vectorize, Element, Level, Rows, Shape, MOST_ROWS, ROWS, TILE};
 use std::ops::Range;
 
-/// So few elements in each cell are averaged side by side even where they lie apart.
-const FEW: usize = 64;
+/// Runs of so few neighbours are averaged side by side even where they lie apart.
+const FEW: usize = 128;
+/// So many columns are looked at in one go: means of more would be new pages of memory at each call.
+const SLAB: usize = 8 * TILE;
+/// And of cells that lie apart, so that what is read of them at once fits a cache.
+const SLAB_OF_RUNS: usize = 256;
 /// Fewer cells are not worth a table.
 const WORTH_A_TABLE: usize = 4;
 /// A narrow table is not made wider than leaves so many rows: to add up a column's copies costs as
@@ -19,9 +23,12 @@ pub(crate) struct Table<'a, E> {
     source: &'a Source,
     columns: Axis,
     tables: Odometer<'a>,
+    /// The columns in hand: the first, and how many.
+    slab: usize,
     shape: Shape,
-    /// Whether rows are read in place.
+    /// Whether rows are read in place; or whether elements of a cell are side by side.
     in_place: bool,
+    runs: bool,
     buffer: Vec<E>,
 }
 
@@ -41,8 +48,8 @@ impl<'a, E: Element> Table<'a, E> {
     ) -> Option<Self> {
         let (&columns, outer) = cells.split_last()?;
         let n = source.axes.iter().fold(1_usize, |n, axis| n.saturating_mul(axis.len));
-        let row = source.axes.last().map_or(0, |axis| axis.data);
-        let together = n <= FEW || columns.data < row;
+        let (run, row) = source.axes.last().map_or((1, 0), |axis| (axis.len, axis.data));
+        let together = run <= FEW || columns.data < row;
         let counted = source.mask.is_none() && source.skip.is_none();
         if !together || !counted || n > MOST_ROWS || columns.len < WORTH_A_TABLE {
             return None;
@@ -50,38 +57,60 @@ impl<'a, E: Element> Table<'a, E> {
         let copies = (TILE / columns.len).min(n / WORTH_A_COPY).max(1);
         let size = size_of::<E>() as isize;
         let dense = source.axes.len() == 1 && row == size * columns.len as isize;
-        let in_place = source.is_plain()
-            && columns.data == size
-            && source.is_aligned::<E>(first, source.axes.iter().chain(outer))
-            && (copies == 1 || dense);
+        let plain =
+            source.is_plain() && source.is_aligned::<E>(first, source.axes.iter().chain(cells));
+        let in_place = plain && columns.data == size && (copies == 1 || dense);
+        let runs = plain && !in_place && row == size && copies == 1;
         Some(Self {
             level,
             source,
             columns,
             tables: Odometer::new(outer, first),
-            shape: Shape { rows: n.div_ceil(copies), columns: columns.len, copies, n: n as u64 },
+            slab: 0,
+            shape: Shape {
+                rows: n.div_ceil(copies),
+                columns: columns.len.min(slab(runs)),
+                copies,
+                n: n as u64,
+            },
             in_place,
+            runs,
             buffer: vec![],
         })
     }
 
+    /// The axis of the columns.
+    pub fn columns(&self) -> Axis {
+        self.columns
+    }
+
+    /// What the columns in hand are.
     pub fn shape(&self) -> Shape {
         self.shape
     }
 
     /// Where a column is.
     pub fn place(&self, column: usize) -> Place {
-        self.tables.place.moved(&self.columns, column as isize)
+        self.tables.place.moved(&self.columns, (self.slab + column) as isize)
     }
 
-    /// Goes to the next table; false after the last.
+    /// Goes to the next columns; false after the last.
     pub fn advance(&mut self) -> bool {
-        self.tables.advance()
+        self.slab += self.shape.columns;
+        let more = self.slab < self.columns.len || self.tables.advance();
+        self.slab %= self.columns.len;
+        self.shape.columns = (self.columns.len - self.slab).min(slab(self.runs));
+        more
+    }
+
+    /// Length of the innermost axis of a cell.
+    fn run(&self) -> usize {
+        self.source.axes.last().map_or(1, |axis| axis.len)
     }
 
     /// The first element in one of the n rows before any were put side by side.
     fn start_of_row(&self, mut row: usize) -> *const u8 {
-        let mut place = self.tables.place;
+        let mut place = self.place(0);
         for axis in self.source.axes.iter().rev() {
             place = place.moved(axis, (row % axis.len) as isize);
             row /= axis.len;
@@ -93,9 +122,26 @@ impl<'a, E: Element> Table<'a, E> {
 impl<E: Element> Rows<E> for Table<'_, E> {
     fn rows(&mut self, rows: Range<usize>, columns: Range<usize>) -> [&[E]; ROWS] {
         let Shape { copies, n, .. } = self.shape;
-        let (len, width, size) = (self.columns.len, columns.len(), size_of::<E>());
+        let (len, width, size) = (self.shape.columns, columns.len(), size_of::<E>());
         if self.buffer.is_empty() && !(self.in_place && n % copies as u64 == 0) {
             self.buffer = vec![E::zero(); ROWS * TILE.min(len * copies)];
+        }
+        if self.runs && rows.len() == ROWS && rows.start % self.run() + ROWS <= self.run() {
+            let start = self.start_of_row(rows.start);
+            let start = start.wrapping_offset(self.columns.data * columns.start as isize);
+            transpose(
+                self.level,
+                #[inline(always)]
+                |column| {
+                    let run = start.wrapping_offset(self.columns.data * column as isize);
+                    // SAFETY: elements of a cell, side by side, native and aligned; `new`'s caller
+                    // vouches for them.
+                    unsafe { &*run.cast::<[E; ROWS]>() }
+                },
+                &mut self.buffer[..ROWS * width],
+                width,
+            );
+            return std::array::from_fn(|k| &self.buffer[k * width..(k + 1) * width]);
         }
         let mut in_place = [std::ptr::null(); ROWS];
         for (k, row) in rows.enumerate() {
@@ -137,5 +183,14 @@ impl<E: Element> Rows<E> for Table<'_, E> {
                 unsafe { std::slice::from_raw_parts(in_place[k], width) }
             }
         })
+    }
+}
+
+/// How many columns are looked at in one go.
+fn slab(runs: bool) -> usize {
+    if runs {
+        SLAB_OF_RUNS
+    } else {
+        SLAB
     }
 }

@@ -4,8 +4,9 @@ use crate::environment;
 use crate::format::{Binary, Format};
 use crate::lane::{self, Holds};
 use crate::runs::Runs;
-use crate::tile::{self, Rows, Shape};
-use fearless_simd::{prelude::*, Level, Simd};
+use crate::tile::{self, Rows, Shape, ROWS};
+use crate::transpose;
+use fearless_simd::{f32x8, f64x8, prelude::*, Level, Simd};
 
 /// A type whose numbers have a mean.
 pub trait Element: Copy {
@@ -37,19 +38,25 @@ pub trait Element: Copy {
     /// The same of elements that come in runs; `None` where none of them counts.
     fn mean_of_runs<S: Simd>(simd: S, runs: &mut dyn Runs<Self>, format: Binary) -> Option<u64>;
 
+    /// Element k of run i becomes element i of row k.
+    #[inline(always)]
+    fn transpose_block<S: Simd>(_: S, block: [&[Self; ROWS]; ROWS]) -> [[Self; ROWS]; ROWS] {
+        transpose::plain(block)
+    }
+
     /// Whether there is a kernel for many columns at once that rounds to this format.
     fn takes_columns(_format: Binary) -> bool {
         true
     }
 
-    /// Writes the encodings of the means of the columns of a table, and returns the columns of which it
-    /// has found none.
+    /// Gives `put` the index and the encoding of the mean of each column of a table, and returns the
+    /// columns of which it has found none.
     fn means_of_columns<R: Rows<Self>>(
         level: Level,
         table: &mut R,
         shape: Shape,
         format: Binary,
-        means: &mut [u64],
+        put: impl FnMut(usize, u64),
     ) -> Vec<usize>;
 }
 
@@ -67,6 +74,12 @@ pub trait Float: Format {
     /// Four vectors of consecutive elements, widened: `data` has as many as they have lanes. What is
     /// not finite may become anything that is not.
     fn load<S: Simd>(simd: S, data: &[Self]) -> [S::f64s; 4];
+
+    /// As [`Element`]'s.
+    #[inline(always)]
+    fn transpose_block<S: Simd>(_: S, block: [&[Self; ROWS]; ROWS]) -> [[Self; ROWS]; ROWS] {
+        transpose::plain(block)
+    }
 }
 
 impl<E: Float> Element for E {
@@ -96,6 +109,11 @@ impl<E: Float> Element for E {
         crate::mean_of_runs_at(simd, runs, format)
     }
 
+    #[inline(always)]
+    fn transpose_block<S: Simd>(simd: S, block: [&[Self; ROWS]; ROWS]) -> [[Self; ROWS]; ROWS] {
+        <Self as Float>::transpose_block(simd, block)
+    }
+
     fn takes_columns(format: Binary) -> bool {
         format == E::BINARY
     }
@@ -105,15 +123,15 @@ impl<E: Float> Element for E {
         table: &mut R,
         shape: Shape,
         _: Binary,
-        means: &mut [u64],
+        mut put: impl FnMut(usize, u64),
     ) -> Vec<usize> {
         if !environment::is_default() {
             return (0..shape.columns).collect();
         }
-        let mut own = vec![Self::zero(); shape.columns];
-        let open = tile::means_of_columns(level, table, shape, &mut own);
-        for (mean, own) in means.iter_mut().zip(own) {
-            *mean = own.to_bits();
+        let mut means = vec![Self::zero(); shape.columns];
+        let open = tile::means_of_columns(level, table, shape, &mut means);
+        for (column, mean) in means.iter().enumerate() {
+            put(column, mean.to_bits());
         }
         open
     }
@@ -141,6 +159,11 @@ impl Float for f64 {
     fn load<S: Simd>(simd: S, data: &[Self]) -> [S::f64s; 4] {
         lane::load(simd, data)
     }
+
+    #[inline(always)]
+    fn transpose_block<S: Simd>(simd: S, block: [&[Self; ROWS]; ROWS]) -> [[Self; ROWS]; ROWS] {
+        transpose::interleave::<S, Self, f64x8<S>>(simd, block)
+    }
 }
 
 impl Format for f32 {
@@ -165,6 +188,11 @@ impl Float for f32 {
     fn load<S: Simd>(simd: S, data: &[Self]) -> [S::f64s; 4] {
         let (left, right) = data.split_at(S::f32s::LEN);
         widen::<S>(S::f32s::from_slice(simd, left), S::f32s::from_slice(simd, right))
+    }
+
+    #[inline(always)]
+    fn transpose_block<S: Simd>(simd: S, block: [&[Self; ROWS]; ROWS]) -> [[Self; ROWS]; ROWS] {
+        transpose::interleave::<S, Self, f32x8<S>>(simd, block)
     }
 }
 

@@ -210,10 +210,10 @@ macro_rules! elements {
                 table: &mut R,
                 shape: Shape,
                 format: Binary,
-                means: &mut [u64],
+                mut put: impl FnMut(usize, u64),
             ) -> Vec<usize> {
                 sums_of_columns(level, table, shape, |column, sum, _| {
-                    means[column] = round_mean(sum, 0, shape.n, format);
+                    put(column, round_mean(sum, 0, shape.n, format));
                 });
                 vec![]
             }
@@ -311,11 +311,11 @@ impl Element for Time {
         table: &mut R,
         shape: Shape,
         _: Binary,
-        means: &mut [u64],
+        mut put: impl FnMut(usize, u64),
     ) -> Vec<usize> {
         sums_of_columns(level, table, shape, |column, sum, missing| {
             let mean = if missing { Self::NAT.0 } else { to_nearest(sum, shape.n.into()) };
-            means[column] = mean as u64;
+            put(column, mean as u64);
         });
         vec![]
     }

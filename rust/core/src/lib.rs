@@ -16,6 +16,7 @@
 //! | `runs.rs` | elements that do not lie in one slice |
 //! | `environment.rs` | the caller's floating-point environment |
 //! | `tile.rs` | the means of many columns at once |
+//! | `transpose.rs` | runs of neighbours as the columns of a table |
 //! | `finish.rs` | the certificate in lanes: many means, proved without a division |
 //! | `level.rs` | the SIMD levels |
 #![forbid(unsafe_code)]
@@ -32,6 +33,7 @@ mod level;
 mod quotient;
 mod runs;
 mod tile;
+mod transpose;
 mod window;
 
 pub use element::{Element, Float, BF16, F16};
@@ -42,6 +44,7 @@ pub use integer::{Bool, Time};
 pub use level::{levels, vectorize};
 pub use runs::Runs;
 pub use tile::{means_of_columns, Contiguous, Rows, Shape, MOST_ROWS, ROWS, TILE};
+pub use transpose::transpose;
 
 use certificate::{Bounded, BoundedDigits};
 use fearless_simd::{dispatch, Simd, SimdBase};
