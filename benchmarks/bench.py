@@ -165,7 +165,7 @@ class Figure(NamedTuple):
 
     regime: str
     dtype: str
-    size: int
+    size: "int | str"
     against: str
     reach: float
     aim: float
@@ -182,8 +182,9 @@ class Figure(NamedTuple):
     def markdown(self):
         """Return its row of the table."""
         bound = ">=" if self.unit == TIMES else "<="
+        size = f"{self.size:,}" if isinstance(self.size, int) else self.size
         return (
-            f"| {self.regime} | {self.dtype} | {self.size:,} | {self.against} "
+            f"| {self.regime} | {self.dtype} | {size} | {self.against} "
             f"| {bound} {self.reach:g} | {bound} {self.aim:g} "
             f"| {self.measured:.3g}{self.unit} | {self.verdict()} |"
         )
@@ -293,7 +294,7 @@ def never_a_cliff(rounds):
 
 def table_of_figures(figures):
     """Return the figures in Markdown."""
-    head = ["| regime | dtype | n | against | reach | aim | measured | met |"]
+    head = ["| regime | dtype | n or shape | against | reach | aim | measured | met |"]
     rule = ["|---|---|--:|---|--:|--:|--:|---|"]
     return "\n".join(head + rule + [figure.markdown() for figure in figures])
 
@@ -381,6 +382,10 @@ was.
 
 {figures}
 
+## Axes, strides, dtypes and masks
+
+{along}
+
 ## All medians
 
 Microseconds of a call, and its throughput relative to the read limit: the faster of two plain
@@ -404,12 +409,16 @@ def main():
     figures = [*ratios(times), *c_calls(rounds), *never_a_cliff(rounds)]
     if platform.machine() in ("x86_64", "AMD64"):
         figures += forced("sse2", rounds)
+    import reductions  # which needs what is defined here
+
+    along = list(reductions.figures(rounds))
     arguments.output.mkdir(parents=True, exist_ok=True)
     draw(times, arguments.output / "throughput.png")
     page = PAGE.format(
         rounds=rounds,
         machine=about,
         figures=table_of_figures(figures),
+        along=table_of_figures(along),
         times="\n\n".join(f"### {dtype}\n\n{table_of_times(t)}" for dtype, t in times.items()),
     )
     (arguments.output / "benchmarks.md").write_text(page, encoding="utf-8")

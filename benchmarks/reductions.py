@@ -1,0 +1,107 @@
+"""Axes, strides, masks and dtypes: compute_mean beside NumPy and bottleneck."""
+
+import itertools
+
+import bottleneck
+import numpy as np
+from bench import TIMES, US, Figure, clock, medians
+
+from mean import compute_mean
+
+SHAPES = [(1000, 1000), (10000, 100), (100, 10000), (10000, 1000), (100000, 8), (8, 100000)]
+IN_CACHE = 10**6  # elements: beyond, from DRAM
+INTEGERS = ["bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"]
+
+
+def compare(regime, a, against, reach, aim, rounds, peer=np.mean, ours=compute_mean, **how):
+    """Return how many times as fast as a peer one mean is."""
+    timers = {US: clock_with(ours, a, how), against: clock_with(peer, a, how)}
+    found = medians(timers, rounds)
+    faster = found[against] / found[US]
+    return Figure(regime, a.dtype.name, str(a.shape), against, reach, aim, faster, TIMES)
+
+
+def clock_with(function, a, how):
+    """Return the timer of a call with keywords."""
+    return clock(lambda: function(a, **how))
+
+
+def axes(rounds):
+    """Yield the figures along one axis of two, and along one or two of four."""
+    rng = np.random.default_rng(0)
+    for dtype, wide in ("float64", 0.85), ("float32", 0.65):
+        for shape in SHAPES:
+            a = rng.random(shape, dtype)
+            reach = 1 if a.size <= IN_CACHE else 0.95
+            yield compare("axis 1", a, "numpy", reach, 1.5, rounds, axis=1)
+        for shape in SHAPES:
+            a = rng.random(shape, dtype)
+            reach, aim = (1.3, 2) if shape[1] < 1000 else (wide, 1)
+            yield compare("axis 0", a, "numpy", reach, aim, rounds, axis=0)
+    a = rng.random((64, 64, 64, 16))
+    for count in 1, 2:
+        for some in itertools.combinations(range(4), count):
+            yield compare(f"axis {some}", a, "numpy", 1, 1.5, rounds, axis=some)
+
+
+def strides(rounds):
+    """Yield the figures of views, in cache and from DRAM."""
+    rng = np.random.default_rng(0)
+    for size, reach, aim in (10**6, 1.1, 1.5), (2 * 10**7, 0.95, 1.2):
+        a = rng.random(size)
+        table, cube = a.reshape(-1, 1000), a.reshape(-1, 100, 100)
+        views = {
+            "a[::2]": a[::2],
+            "a[::3]": a[::3],
+            "a[::4]": a[::4],
+            "a[::-1]": a[::-1],
+            "a[:, ::4]": table[:, ::4],
+            "a.T": table.T,
+            "Fortran order": np.asfortranarray(table),
+            "a.transpose(1, 2, 0)": cube.transpose(1, 2, 0),
+        }
+        for name, view in views.items():
+            yield compare(name, view, "numpy", reach, aim, rounds)
+
+
+def dtypes(rounds):
+    """Yield the figures of integers and float16."""
+    rng = np.random.default_rng(0)
+    for name in INTEGERS:
+        a = rng.integers(0, 2 if name == "bool" else 100, 10**6).astype(name)
+        reach = 5 if name == "int64" else 8
+        yield compare("integers", a, "numpy", reach, reach, rounds)
+    a = rng.random(10**6).astype(np.float16)
+    yield compare("float16", a, "numpy", 10, 20, rounds)
+
+
+def skips(rounds):
+    """Yield the figures of NaNs that do not count, and of masks."""
+    rng = np.random.default_rng(0)
+
+    def skipping(a):
+        return compute_mean(a, skipna=True)
+
+    for dtype in "float32", "float64":
+        a = rng.random(10**6, dtype)
+        half = rng.random(10**6) < 0.5
+        yield compare("where half is true", a, "numpy", 10, 20, rounds, where=half)
+        a[rng.random(10**6) < 0.01] = np.nan
+        for against, peer, reach, aim in (
+            ("bottleneck", bottleneck.nanmean, 2.5, 4),
+            ("np.nanmean", np.nanmean, 5, 8),
+        ):
+            yield compare("skipna, 1 % NaN", a, against, reach, aim, rounds, peer, skipping)
+
+
+def small(rounds):
+    """Yield the figures of a small array with an axis."""
+    a = np.random.default_rng(0).random((3, 4))
+    for axis in 0, 1:
+        yield compare(f"axis {axis}", a, "numpy", 2, 4, rounds, axis=axis)
+
+
+def figures(rounds):
+    """Yield all of them."""
+    for part in axes, strides, dtypes, skips, small:
+        yield from part(rounds)
