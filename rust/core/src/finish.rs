@@ -7,7 +7,10 @@
 //! # The quotient and its radius
 //!
 //! 1. (H, W) = V: by TwoSum, exact, with |W| <= e |H|. Only with an `upper` are there three parts:
-//!    then one sum l of two of them is rounded, by at most e |l| (1 + e).
+//!    then one sum l of two of them is rounded, by at most e |l| (1 + e). Of the copies of a narrow
+//!    table's column the upper and high parts are added by TwoSum, and what these leave and the low
+//!    parts make a plain sum: at most 3 k additions for k copies, each within e times the sum of the
+//!    magnitudes. That sum times k (below, 16 e cover 3 e) stands for |l|.
 //! 2. inv = RN(1 / n) and q = RN(H inv), within 2 e (1 + e) |H| / n of H / n.
 //! 3. rem = fma(-q, n, H) = H - q n exactly: it is a multiple of ulp(q), since H is (|H| >= |q|, or
 //!    they are equal), and at most 2 e (1 + e) |H| < 4.1 n ulp(q), so representable for n < 2^50.

@@ -27,7 +27,8 @@
 //! held goes into the new windows as elements: h = T1 - A1 and l = T2 - A2, both exact in the old
 //! binades, and a rest of `upper` (below). |h| <= 2^(E0-1) <= 2^(E-2), l and the rest are below
 //! 2^(E-26), and the block adds less than 8 * 2^(E-1-L) <= 2^(E-3), since L >= 5: the block passes,
-//! unless it holds a NaN or an infinity. Each of the three drops at most u2 / 2 of the NEW grid, and
+//! unless it holds a NaN or an infinity. (The first anchors are found in the same way, from the first
+//! rows, E0 being the lowest.) Each of the three drops at most u2 / 2 of the NEW grid, and
 //! what was dropped before is less in units of that grid: so a column's bound is half a unit for each
 //! row and three for each new anchor. Where there is no anchor (E > 1022, infinities) it is NaN, and
 //! so is all that follows: the column is open. A NaN makes T1 NaN by itself. No NaN fails the test
@@ -231,7 +232,7 @@ fn means_by<S: Simd, E: Float, R: Rows<E>, const FLAG: bool, const TWO: bool, co
                 while open != 0 {
                     let lane = open.trailing_zeros() as usize;
                     open &= open - 1;
-                    let sum = bounded::<E, FLAG, TWO>(state, lane, group, plan, rows);
+                    let sum = bounded::<FLAG, TWO>(state, lane, group, plan, rows);
                     results.decide(first + lane, sum);
                 }
             },
@@ -278,7 +279,7 @@ fn means_by<S: Simd, E: Float, R: Rows<E>, const FLAG: bool, const TWO: bool, co
                 let index = place / group;
                 let lane = place - start_of(index, group, wide);
                 let state = &states[index * SLOTS * group..][..SLOTS * group];
-                bounded::<E, FLAG, TWO>(state, lane, group, plan, rows)
+                bounded::<FLAG, TWO>(state, lane, group, plan, rows)
             });
             results.decide(column, sum.reduce(|a, b| Some(add(a?, b?))).flatten());
         }
@@ -446,7 +447,7 @@ fn start_of(index: usize, group: usize, width: usize) -> usize {
 
 /// The sum of a lane, `None` where it has none.
 #[inline(never)]
-fn bounded<E: Float, const FLAG: bool, const TWO: bool>(
+fn bounded<const FLAG: bool, const TWO: bool>(
     state: &[f64],
     lane: usize,
     group: usize,
@@ -461,6 +462,8 @@ fn bounded<E: Float, const FLAG: bool, const TWO: bool>(
     let sum = units(at(UPPER), unit)? + units(at(T1) - a1, unit)? + units(lower, unit)?;
     let exact = a1 == plan.lowest || (FLAG && at(DROPPED) == 0.0);
     let halves = if exact { 0 } else { rows as u64 + at(MOVED) as u64 };
+    debug_assert!(!TWO || at(T2).to_bits() & PLACE == (a1 * plan.a2_of_a1).to_bits() & PLACE);
+    debug_assert!(at(T1).to_bits() & PLACE == a1.to_bits() & PLACE);
     Some(Bounded { sum, bound: halves.div_ceil(2).into(), unit })
 }
 
@@ -732,22 +735,22 @@ fn anchor_anew<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: 
     let mut moved = load::<S>(simd, state, MOVED);
     let [mut rest, mut high, mut low] = [[splat(0.0); 4]; 3];
     let mut stays = [zero.simd_eq(zero); 4];
-    for i in 0..4 {
-        stays[i] = (seen[i] & S::u64s::splat(simd, PLACE)).simd_eq(zero);
+    for (i, stays) in stays.iter_mut().enumerate() {
+        *stays = (seen[i] & S::u64s::splat(simd, PLACE)).simd_eq(zero);
         let wanted = (power(simd, max[i]) * splat(plan.a1_of_power)).max(a1[i] + a1[i]);
         let a = possible(simd, wanted);
         if plan.carries {
             let m = a * splat(power_of_two(26));
             let c = (upper[i] + m) - m;
             rest[i] = upper[i] - c;
-            upper[i] = stays[i].select(upper[i], c);
+            upper[i] = stays.select(upper[i], c);
         }
         high[i] = old.t1[i] - a1[i];
         low[i] = old.t2[i] - a1[i] * splat(plan.a2_of_a1);
         new.t1[i] = a;
         new.t2[i] = a * splat(plan.a2_of_a1);
-        moved[i] = stays[i].select(moved[i], moved[i] + splat(3.0));
-        a1[i] = stays[i].select(a1[i], a);
+        moved[i] = stays.select(moved[i], moved[i] + splat(3.0));
+        a1[i] = stays.select(a1[i], a);
     }
     if plan.carries {
         new.step::<FLAG, TWO, FMA>(rest);
@@ -756,10 +759,10 @@ fn anchor_anew<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: 
     if TWO {
         new.step::<FLAG, TWO, FMA>(low);
     }
-    for i in 0..4 {
-        old.t1[i] = stays[i].select(old.t1[i], new.t1[i]);
-        old.t2[i] = stays[i].select(old.t2[i], new.t2[i]);
-        old.dropped[i] = stays[i].select(old.dropped[i], new.dropped[i]);
+    for (i, stays) in stays.into_iter().enumerate() {
+        old.t1[i] = stays.select(old.t1[i], new.t1[i]);
+        old.t2[i] = stays.select(old.t2[i], new.t2[i]);
+        old.dropped[i] = stays.select(old.dropped[i], new.dropped[i]);
     }
     for row in rows {
         old.step::<FLAG, TWO, FMA>(E::load(simd, &row[at..at + 4 * S::f64s::LEN]));

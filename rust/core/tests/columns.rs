@@ -141,6 +141,8 @@ for_each_type! {
     each_family_alone,
     special_values,
     halves_dropped_to_one_side,
+    pushed_out_by_small_elements,
+    remainders_to_one_side,
     narrow_tables,
     ordinary_columns_are_seldom_open,
     random_shapes,
@@ -252,6 +254,46 @@ fn halves_dropped_to_one_side<F: Tested>() {
             });
             table.check("halves");
         }
+    }
+}
+
+/// A large element that the first anchor still takes, and then so many small ones that the lane leaves
+/// its binade in a block that has no large one: the new anchor must be above the old one all the same.
+fn pushed_out_by_small_elements<F: Tested>() {
+    let mut rng = Random::seed_from_u64(13);
+    for n in [24, 40, 100, 248, 400, 1000] {
+        let l = (usize::BITS - (n + ROWS).leading_zeros()).max(5) as i32;
+        let table = Table::new(n, 64, 0, |_, column| {
+            column.fill_with(|| F::nearest(rng.random_range(0.5..1.0)));
+            // (The lane may go 2^l from its anchor.)
+            let steps = rng.random_range(9.0..n as f64) * 0.75;
+            column[8] = F::nearest(2_f64.powi(l) - steps);
+        });
+        table.check("pushed out");
+    }
+}
+
+/// Every remainder of the first window is nearly half a unit and positive: the second window goes as
+/// far from its anchor as it can.
+fn remainders_to_one_side<F: Tested>() {
+    for n in [20, 500, 5000, 10_000, breadth(5000, 16_000), breadth(5000, 40_000)] {
+        let least = (usize::BITS - (n + ROWS).leading_zeros()).max(5) as i32;
+        let l = if F::BITS == 32 {
+            if least > 10 {
+                8
+            } else {
+                least
+            }
+        } else {
+            least.min(13)
+        };
+        let table = Table::new(n, 32, 0, |c, column| {
+            // The elements are below 1; u1 = 2^(l - 51).
+            let low = 2_f64.powi(l - 52) - 2_f64.powi(l - 52 - 20 + c as i32 % 3);
+            column.fill(F::nearest(2_f64.powi(-20 + c as i32 % 7) + low));
+            column[0] = F::nearest(0.75);
+        });
+        table.check("one side");
     }
 }
 
