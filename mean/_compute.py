@@ -287,7 +287,7 @@ def _reduce(
         )
     if empty:
         warnings.warn("Mean of empty slice", RuntimeWarning, stacklevel=3)
-    if part.itemsize < known.mean.itemsize and _overflows(result, known, array, mask, axes, skipna):
+    if part != known.mean and _overflows(result, known, array, mask, axes, skipna):
         warnings.warn(
             f"overflow in compute_mean: a mean is beyond the largest {part}",
             RuntimeWarning,
@@ -360,8 +360,6 @@ def _axes(axis: int | tuple[int, ...] | None, ndim: int) -> int:
     for one in axis if isinstance(axis, tuple) else (axis,):
         k = operator.index(one)
         if not -ndim <= k < ndim:
-            if ndim == 0 and k in (-1, 0) and not isinstance(axis, tuple):
-                return 0  # of a scalar NumPy takes these
             raise AxisError(k, ndim)
         if bits >> k % ndim & 1:
             raise ValueError(f"duplicate value in 'axis': {axis}")
@@ -372,6 +370,7 @@ def _axes(axis: int | tuple[int, ...] | None, ndim: int) -> int:
 def _check_out(out: object, shape: tuple[int, ...]) -> None:
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out must be a numpy.ndarray, not {type(out).__name__}")
+    _refuse_subclasses(out)
     if not out.flags.writeable:
         raise ValueError("out is read-only; pass an array that can be written to")
     if out.shape != shape:
@@ -387,11 +386,12 @@ def _result_dtype(
         return default
     if dtype is None:
         assert out is not None
-        wanted = out.dtype.newbyteorder("=")
+        wanted = out.dtype if out.dtype.isnative else out.dtype.newbyteorder("=")
         if not np.can_cast(default, wanted, "same_kind"):
             raise TypeError(f"out has dtype {out.dtype}, to which no {default} can be cast")
     else:
-        wanted = np.dtype(dtype).newbyteorder("=")
+        wanted = np.dtype(dtype)
+        wanted = wanted if wanted.isnative else wanted.newbyteorder("=")
         if out is not None and not np.can_cast(wanted, out.dtype, "safe"):
             raise TypeError(f"out has dtype {out.dtype}, which does not hold every {wanted}")
     if of.kind in "mM":

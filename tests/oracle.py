@@ -1,37 +1,157 @@
-"""The definition of the mean, in rational arithmetic."""
+"""The definition of the mean, in rational arithmetic: the loops are Python's, nothing is fast."""
 
-import sys
+import math
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 
+try:
+    from ml_dtypes import bfloat16
+except ImportError:  # no dependency: only its own cases are left out
+    bfloat16 = None
+
+EMPTY, OVERFLOW = "Mean of empty slice", "overflow"
+NAT = -(2**63)
+# Of which every finite float64 is a whole number.
+SMALLEST = Fraction(1, 2**1074)
+
+
+class Format(NamedTuple):
+    """A binary format: its bits of precision, and the least and greatest exponents of a normal."""
+
+    precision: int
+    min_exponent: int
+    max_exponent: int
+
+
+FORMATS = {
+    np.float16: Format(11, -14, 15),
+    np.float32: Format(24, -126, 127),
+    np.float64: Format(53, -1022, 1023),
+}
+# The one NaN there is to return: positive, quiet, payload 0.
+NANS = {
+    np.float16: np.array(0x7E00, np.uint16).view(np.float16)[()],
+    np.float32: np.array(0x7FC00000, np.uint32).view(np.float32)[()],
+    np.float64: np.array(0x7FF8000000000000, np.uint64).view(np.float64)[()],
+}
+if bfloat16:
+    FORMATS[bfloat16] = Format(8, -126, 127)
+    NANS[bfloat16] = np.array(0x7FC0, np.uint16).view(bfloat16)[()]
+PARTS = {np.complex64: np.float32, np.complex128: np.float64}
+
+
+def round_to(x, precision, min_exponent, max_exponent):
+    """Return the number of a format nearest to a Fraction, ties to even; None: it overflows."""
+    exponent = max(min_exponent, floor_log2(x)) if x else min_exponent
+    unit = Fraction(2) ** (exponent - precision + 1)
+    rounded = round(x / unit) * unit  # round(Fraction) is exact, ties to even
+    return None if abs(rounded) >= Fraction(2) ** (max_exponent + 1) else rounded
+
+
+def floor_log2(x):
+    """Return the greatest k with 2**k <= abs(x), of a Fraction that is not 0."""
+    k = abs(x.numerator).bit_length() - x.denominator.bit_length()
+    return k if Fraction(2) ** k <= abs(x) else k - 1
+
+
+def exact(values):
+    """Return the mean of ints and floats: a Fraction, or a float where it is no finite number."""
+    special = {value for value in values if not math.isfinite(value)}
+    if special:
+        return special.pop() if len(special) == 1 else math.nan
+    ratios = (value.as_integer_ratio() for value in values)
+    total = sum(top * (SMALLEST.denominator // bottom) for top, bottom in ratios)
+    return total * SMALLEST / len(values)
+
+
+def to_float(mean, kind):
+    """Return a mean as a float of a kind, and whether that overflowed."""
+    if isinstance(mean, float):
+        return (NANS[kind] if math.isnan(mean) else kind(mean)), False
+    rounded = round_to(mean, *FORMATS[kind])
+    if rounded is None:
+        return kind(math.copysign(math.inf, mean)), True
+    # What is rounded already, float() and kind() hold as it is.
+    negative_zero = rounded == 0 and mean < 0
+    return kind(-0.0 if negative_zero else float(rounded)), False
+
+
+def result_dtype(dtype):
+    """Return the dtype of the mean of an array, in native byte order."""
+    if dtype.kind in "biu":
+        return np.dtype(np.float64)
+    if bfloat16 and dtype.type is bfloat16:
+        return np.dtype(bfloat16)
+    return dtype.newbyteorder("=")
+
+
+def expected(a, axis=None, dtype=None, keepdims=False, where=True, skipna=False):
+    """Return what compute_mean shall return, and the set of what it shall warn of."""
+    axes = range(a.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = {k % a.ndim for k in axes}
+    kept = result_dtype(a.dtype if dtype is None else np.dtype(dtype))
+    mask = np.broadcast_to(where, a.shape)
+    shape = tuple(1 if k in axes else a.shape[k] for k in range(a.ndim))
+    cells = {cell: [] for cell in np.ndindex(shape)}
+    for index in np.ndindex(a.shape):
+        if mask[index] and not (skipna and is_missing(a[index])):
+            cells[tuple(0 if k in axes else index[k] for k in range(a.ndim))].append(a[index])
+    result, warnings = np.empty(shape, kept), set()
+    for cell, elements in cells.items():
+        result[cell], warning = mean_of(elements, kept, of_complex=a.dtype.kind == "c")
+        warnings |= warning
+    if not keepdims:
+        result = result.reshape([a.shape[k] for k in range(a.ndim) if k not in axes])
+    return result[()], warnings
+
+
+def is_missing(x):
+    """Whether a NumPy scalar is NaN, in either part, or NaT."""
+    return bool(x != x)
+
+
+def mean_of(elements, dtype, of_complex):
+    """Return the mean of some NumPy scalars in a dtype, and the set of what is to be warned of."""
+    empty = set() if elements else {EMPTY}
+    if dtype.kind in "mM":
+        ticks = [int(x.view(np.int64)) for x in elements]
+        mean = NAT if empty or NAT in ticks else round(Fraction(sum(ticks), len(ticks)))
+        return np.array(mean, np.int64).view(dtype)[()], empty
+    if empty:
+        nan = NANS[PARTS.get(dtype.type, dtype.type)]
+        # The mean of real numbers is real, also where there are none.
+        return (join(nan, nan if of_complex else type(nan)(0)) if dtype.kind == "c" else nan), empty
+    if dtype.kind == "c":
+        parts = [[number(x.real) for x in elements], [number(x.imag) for x in elements]]
+        (real, over), (imag, over_too) = (to_float(exact(p), PARTS[dtype.type]) for p in parts)
+        return join(real, imag), ({OVERFLOW} if over or over_too else set())
+    mean, over = to_float(exact([number(x) for x in elements]), dtype.type)
+    return mean, ({OVERFLOW} if over else set())
+
+
+def join(real, imag):
+    """Return a complex scalar of two parts, bit by bit."""
+    return np.array([real, imag]).view(f"c{2 * real.itemsize}")[0]
+
+
+def number(x):
+    """Return a real NumPy scalar as an int or a float, neither of which rounds."""
+    return int(x) if isinstance(x, (np.bool_, np.integer)) else float(x)
+
 
 def exact_mean(array):
-    """Return RN(mean) of a float array: the nearest number of its dtype, ties to even."""
-    kind = array.dtype.type
-    values = array.ravel().tolist()  # as Python floats, which hold float32 exactly
-    if any(np.isnan(values)) or (np.inf in values and -np.inf in values):
-        return kind(np.nan)
-    if np.inf in values:
-        return kind(np.inf)
-    if -np.inf in values:
-        return kind(-np.inf)
-    mean = sum(map(Fraction, values)) / len(values)
-    if mean == 0:
-        return kind(0)
-    # float(mean) rounds once and may be off by one in float32: look at the neighbours too.
-    guess = kind(float(mean))
-    candidates = [guess, np.nextafter(guess, kind(np.inf)), np.nextafter(guess, kind(-np.inf))]
-    finite = [c for c in candidates if np.isfinite(c)]
-    nearest = min(finite, key=lambda c: (abs(Fraction(float(c)) - mean), is_odd(c)))
-    return np.copysign(nearest, kind(-1 if mean < 0 else 1))
-
-
-def is_odd(x):
-    """Whether the last bit of a float's significand is set."""
-    return int.from_bytes(x.tobytes(), sys.byteorder) & 1
+    """Return the mean of all elements of an array, rounded once."""
+    return expected(array)[0]
 
 
 def same(result, expected):
-    """Whether two scalars are of one type and have the same bits: NaNs and zeros included."""
-    return type(result) is type(expected) and result.tobytes() == expected.tobytes()
+    """Whether two results are of one type, dtype and shape and have the same bits."""
+    return (
+        type(result) is type(expected)
+        and result.dtype == expected.dtype
+        and result.dtype.str == expected.dtype.str  # the same byte order
+        and result.shape == expected.shape
+        and result.tobytes() == expected.tobytes()
+    )

@@ -35,8 +35,9 @@ def test_every_status_a_caller_can_cause():
     assert {expected: status for expected, status in reached.items() if expected != status} == {}
     assert call(data, out=ffi.NULL) is Status.NULL_POINTER
     # PANIC: the guard's own test is in Rust, since no input is known to cause one. BAD_SIMD_LEVEL:
-    # in test_import, since a process has one level.
-    assert set(reached) | {Status.PANIC, Status.BAD_SIMD_LEVEL} == set(Status)
+    # in test_import, since a process has one level. Those of mean_reduce: the C client's.
+    of_reduce = {Status.BAD_AXIS, Status.BAD_DTYPE, Status.BAD_SHAPE, Status.BAD_FLAGS}
+    assert set(reached) | of_reduce | {Status.PANIC, Status.BAD_SIMD_LEVEL} == set(Status)
 
 
 def test_every_status_is_explained():
@@ -73,14 +74,10 @@ def test_an_error_survives_pickling():
 @pytest.mark.parametrize(
     "values",
     [
-        [1, 2, 3],
-        [True, False],
-        np.ones(3, np.float16),
-        np.ones(3, np.longdouble),
-        np.ones(3, np.complex128),
+        np.ones(3, np.clongdouble),
         np.array(["a"]),
         np.array([None]),
-        np.array(["2026-01-01"], "datetime64[D]"),
+        np.array([1, 2**70]),
         np.zeros(2, [("x", "f8")]),
         None,
         "text",
@@ -88,14 +85,13 @@ def test_an_error_survives_pickling():
     ],
 )
 def test_another_dtype_is_refused_by_name(values):
-    name = str(np.asarray(values).dtype)
+    dtype = np.asarray(values).dtype
     with pytest.raises(TypeError) as caught:
         compute_mean(values)
     message = str(caught.value)
-    assert f"dtype {name} yet, only float32, float64; " in message
-    numeric = np.asarray(values).dtype.kind in "biuf"
-    assert ("numpy.asarray(a, dtype=numpy.float64)" in message) == numeric
-    assert ("pass an array of real numbers" in message) == (not numeric)
+    assert f"does not take dtype {dtype}, only complex128" in message
+    assert ("numpy.asarray(a, dtype=numpy.float64)" in message) == (dtype.kind in "cO")
+    assert ("pass an array of numbers or times" in message) == (dtype.kind not in "cO")
 
 
 @pytest.mark.skipif(

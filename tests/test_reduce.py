@@ -1,0 +1,1373 @@
+"""compute_mean over axes, masks, NaNs, dtypes, layouts and results, against rational arithmetic."""
+
+import ctypes
+import inspect
+import itertools
+import math
+import mmap
+import os
+import re
+import subprocess
+import sys
+import textwrap
+import warnings
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.lib.stride_tricks import sliding_window_view
+from oracle import (
+    EMPTY,
+    FORMATS,
+    NANS,
+    NAT,
+    OVERFLOW,
+    PARTS,
+    bfloat16,
+    expected,
+    mean_of,
+    result_dtype,
+    round_to,
+    same,
+)
+
+import mean
+from mean import MeanError, Status, compute_mean
+
+AxisError = getattr(np, "exceptions", np).AxisError  # moved in NumPy 1.25
+needs_bfloat16 = pytest.mark.skipif(bfloat16 is None, reason="needs ml_dtypes")
+
+INTEGERS = ["bool", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"]
+REALS = ["f2", "f4", "f8"] + ([np.dtype(bfloat16)] if bfloat16 else [])
+COMPLEX = ["c8", "c16"]
+TIMES = ["m8[s]", "m8[7ms]", "m8", "M8[D]", "M8[ns]"]
+DTYPES = [np.dtype(dtype) for dtype in [*INTEGERS, *REALS, *COMPLEX, *TIMES]]
+RESULTS = [dtype for dtype in DTYPES if dtype.kind == "c" or dtype in map(np.dtype, REALS)]
+
+
+def named(dtype):
+    return dtype.str[1:] if dtype.kind != "V" else "bfloat16"
+
+
+every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=named)
+every_float = pytest.mark.parametrize("dtype", [np.dtype(dtype) for dtype in REALS], ids=named)
+
+
+# Checking one call.
+
+
+def warned(call):
+    """Return the result of a call, and which of the expected warnings it gave, in order."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = call()
+    messages = []
+    for warning in caught:
+        assert warning.category is RuntimeWarning
+        message = str(warning.message)
+        messages.append(next((m for m in (EMPTY, OVERFLOW) if m in message), message))
+    return result, messages
+
+
+def memory(array):
+    """Return the bytes that an array is a view of."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array.tobytes()
+
+
+def leaves_nothing(a, axis):
+    """Whether some cell of the result has no elements, whatever counts."""
+    axes = range(a.ndim) if axis is None else np.atleast_1d(np.array(axis, int)) % max(a.ndim, 1)
+    return a.size == 0 and all(n for k, n in enumerate(a.shape) if k not in axes)
+
+
+def check(a, out=None, **options):
+    """Compare a call with the oracle: result, warnings, and what must stay as it was."""
+    inputs = [a] + [x for x in [options.get("where")] if isinstance(x, np.ndarray)]
+    before = [memory(x) for x in inputs]
+    passed = dict(options) if out is None else {**options, "out": out}
+    if leaves_nothing(a, options.get("axis")):
+        with pytest.raises(MeanError) as caught:
+            compute_mean(a, **passed)
+        assert caught.value.status is Status.ZERO_LENGTH
+        return None
+    if out is not None and options.get("dtype") is None:
+        options["dtype"] = out.dtype if a.dtype.kind not in "mM" else None
+    result, messages = warned(lambda: compute_mean(a, **passed))
+    wanted, warning = expected(a, **options)
+    assert messages == sorted(warning)
+    if out is None:
+        assert same(result, wanted), (result, wanted)
+        assert not any(np.shares_memory(result, x, max_work=1) for x in inputs if result.ndim)
+    else:
+        assert result is out
+        native = result_dtype(out.dtype)
+        assert np.array(out, native).tobytes() == np.asarray(wanted).astype(native).tobytes()
+    assert [memory(x) for x in inputs] == before
+    return result
+
+
+# Elements.
+
+
+def edges(dtype):
+    """Return the numbers of a dtype where something changes, and some beside them."""
+    if dtype.kind == "b":
+        return np.array([0, 1], dtype)
+    if dtype.kind in "iu":
+        info = np.iinfo(dtype)
+        values = {0, 1, 2, 3, -1, -2, info.min, info.max, info.min + 1, info.max - 1, 2**53 + 1}
+        return np.array(sorted(v for v in values if info.min <= v <= info.max), dtype)
+    if dtype.kind in "mM":
+        values = [0, 1, 2, 3, -1, -2, NAT + 1, 2**63 - 1, NAT + 2, 2**63 - 2, NAT]
+        return np.array(values, np.int64).view(dtype)
+    precision, low, high = FORMATS[dtype.type]
+    one, small = Fraction(1), Fraction(2) ** (low - precision + 1)
+    tiny, top = Fraction(2) ** low, Fraction(2) ** high
+    eps = Fraction(2) ** (1 - precision)
+    values = [Fraction(0), one, one + eps, one - eps / 2, Fraction(3), small, 3 * small]
+    values += [tiny, tiny - small, top * (2 - eps), top * (2 - 2 * eps), top, eps, eps / 2]
+    signed = [sign * float(v) for v in values for sign in (1, -1)] + [-0.0]
+    return np.array(signed, np.float64).astype(dtype)
+
+
+def special(dtype):
+    """Return the NaNs, infinities and NaTs of a dtype."""
+    if dtype.kind in "biu":
+        return edges(dtype)
+    if dtype.kind in "mM":
+        return np.array([NAT], np.int64).view(dtype)
+    bits = np.dtype(f"u{dtype.itemsize}").type
+    inf = int(np.array(math.inf, dtype).view(bits)[()])
+    nan = int(np.asarray(NANS[dtype.type]).view(bits)[()])
+    sign, payload = 1 << (8 * dtype.itemsize - 1), 1
+    patterns = [inf, inf | sign, nan, nan | sign, nan | payload, inf | payload, inf | sign | 2]
+    return np.array(patterns, bits).view(dtype)
+
+
+def fill(dtype, shape, flavour, rare, rng):
+    """Return an array with elements of some flavour, of which a share is special."""
+    if dtype.kind == "c":
+        part = np.dtype(PARTS[dtype.type])
+        parts = fill(part, (*shape, 2), flavour, rare, rng)
+        return parts.view(dtype).reshape(shape)
+    count = math.prod(shape)
+    if flavour == "small":
+        low = 0 if dtype.kind in "bu" else -4
+        small = rng.integers(low, 2 if dtype.kind == "b" else 5, count)
+        array = small.view(dtype) if dtype.kind in "mM" else small.astype(dtype)
+    elif flavour == "edges":
+        array = rng.choice(edges(dtype), count)
+    elif flavour == "alike" and dtype.kind not in "biumM":
+        array = (1 + rng.random(count)).astype(dtype)
+    else:  # any bits
+        array = np.frombuffer(rng.bytes(count * dtype.itemsize), dtype).copy()
+        if dtype.kind == "b":
+            array = array.view(np.uint8) % 2 == 1
+        elif dtype.kind not in "iumM":
+            # NaN and inf are for `rare` to decide.
+            bits = array.view(f"u{dtype.itemsize}")
+            inf = np.array([math.inf]).astype(dtype).view(bits.dtype)
+            bits[bits & inf == inf] &= ~(inf & -inf)
+    is_rare = rng.random(count) < rare
+    array[is_rare] = rng.choice(special(dtype), is_rare.sum())
+    return array.reshape(shape)
+
+
+FLAVOURS = ["small", "edges", "alike", "bits"]
+
+
+# Layouts: each takes an array and hypothesis's draw, and gives one with the same kind of elements.
+
+
+def draw_axis(draw, a):
+    return draw(st.integers(0, a.ndim - 1))
+
+
+def transposed(draw, a):
+    return a.transpose(draw(st.permutations(range(a.ndim))))
+
+
+def sliced(draw, a):
+    k = draw_axis(draw, a)
+    start, step = draw(st.integers(0, 2)), draw(st.sampled_from([-3, -2, -1, 1, 2, 3, 5]))
+    index = slice(start, None, step) if step > 0 else slice(None, start or None, step)
+    return a[(slice(None),) * k + (index,)]
+
+
+def repeated(draw, a):
+    k, times = draw(st.integers(0, a.ndim)), draw(st.integers(1, 4))
+    longer = np.expand_dims(a, k)
+    return np.broadcast_to(longer, (*longer.shape[:k], times, *longer.shape[k + 1 :]))
+
+
+def windows(draw, a):
+    k = draw_axis(draw, a)
+    return sliding_window_view(a, min(draw(st.integers(2, 3)), a.shape[k]), k) if a.size else a
+
+
+def single(draw, a):
+    return np.expand_dims(a, draw(st.integers(0, a.ndim)))
+
+
+def misaligned(_, a):
+    block = np.empty(a.nbytes + 1, np.uint8)
+    copy = np.ndarray(a.shape, a.dtype, block, offset=1)
+    copy[...] = a
+    return copy
+
+
+def swap(dtype):
+    # NumPy's own casts do not swap the bytes of times without a unit.
+    return dtype if dtype == "m8" else dtype.newbyteorder()
+
+
+def swapped(_, a):
+    return a.astype(swap(a.dtype))
+
+
+def fortran(_, a):
+    return np.array(a, order="F")
+
+
+NEED_AXES = [sliced, windows]
+LAYOUTS = [transposed, sliced, repeated, windows, single, misaligned, swapped, fortran]
+SIDES = st.sampled_from([1, 2, 3, 4, 5, 8, 9, 17, 33, 70, 0])
+
+
+def lay_out(draw, a, layouts, most):
+    for layout in draw(st.lists(st.sampled_from(layouts), max_size=most)):
+        if a.ndim < 6 and a.size < 700 and (a.ndim or layout not in NEED_AXES):
+            a = layout(draw, a)
+    return a
+
+
+@st.composite
+def arrays(draw, dtypes=DTYPES):
+    dtype = draw(st.sampled_from(dtypes))
+    shape, size = [], 1
+    for side in draw(st.lists(SIDES, max_size=4)):
+        shape.append(side if size * side <= 1200 else 1)
+        size *= shape[-1]
+    rng = np.random.default_rng(draw(st.integers(0, 2**16)))
+    rare = draw(st.sampled_from([0, 0.05, 0.5, 1]))
+    a = fill(dtype, tuple(shape), draw(st.sampled_from(FLAVOURS)), rare, rng)
+    return lay_out(draw, a, LAYOUTS, 3)
+
+
+def draw_axes(draw, ndim):
+    if ndim == 0:
+        return draw(st.sampled_from([None, ()]))
+    one = st.integers(-ndim, ndim - 1)
+    some = st.lists(st.integers(0, ndim - 1), unique=True, max_size=ndim)
+    signed = some.map(lambda axes: tuple(k - ndim if k % 2 else k for k in axes))
+    return draw(st.one_of(st.none(), one, signed, st.just(tuple(range(ndim)))))
+
+
+def draw_mask(draw, a):
+    if draw(st.booleans()):
+        return draw(st.sampled_from([True, False, np.True_, np.False_]))
+    first = draw(st.integers(0, a.ndim))  # leading axes left out
+    shape = [n if draw(st.booleans()) else 1 for n in a.shape[first:]]
+    rng = np.random.default_rng(draw(st.integers(0, 2**16)))
+    mask = np.asarray(rng.random(shape) < draw(st.sampled_from([0.5, 0, 0.05, 0.95, 1])))
+    way = draw(st.sampled_from(["dense", "fortran", "reversed", "strided", "broadcast"]))
+    if way == "fortran":
+        return np.array(mask, order="F")
+    if way == "reversed":
+        return mask[(slice(None, None, -1),) * mask.ndim + (...,)]
+    if way == "strided":
+        wide = np.stack([mask, ~mask], axis=-1)
+        return wide[..., 0]
+    return mask if way == "dense" else np.broadcast_to(mask, a.shape)
+
+
+def draw_out(draw, shape, dtype):
+    """Return an array for the result, and the bytes that it lies in."""
+    way = draw(
+        st.sampled_from(["dense", "fortran", "reversed", "strided", "swapped", "misaligned"])
+    )
+    steps = 2 if way == "strided" else 1
+    full = tuple(n * steps for n in shape)
+    if way == "swapped":
+        dtype = swap(dtype)
+    block = np.full(math.prod(full) * dtype.itemsize + 9, 0x55, np.uint8)
+    order = "F" if way == "fortran" else "C"
+    offset = 1 if way == "misaligned" else 8
+    out = np.ndarray(full, dtype, block, offset=offset, order=order)
+    step = -1 if way == "reversed" else steps
+    return out[(slice(None, None, step),) * out.ndim + (...,)], block
+
+
+def shape_of_result(a, axis, keepdims):
+    axes = range(a.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = {k % a.ndim for k in axes}
+    shape = [1 if k in axes else n for k, n in enumerate(a.shape) if keepdims or k not in axes]
+    return tuple(shape)
+
+
+@settings(max_examples=1000)
+@given(st.data())
+def test_any_call_is_what_the_definition_says(data):
+    draw = data.draw
+    a = draw(arrays())
+    options = {"axis": draw_axes(draw, a.ndim), "keepdims": draw(st.booleans())}
+    if draw(st.booleans()):
+        options["where"] = draw_mask(draw, a)
+    if draw(st.booleans()):
+        options["skipna"] = True
+    default = result_dtype(a.dtype)
+    choices = [d for d in RESULTS if d.kind == "c" or default.kind != "c"]
+    if a.dtype.kind not in "mM" and draw(st.booleans()):
+        options["dtype"] = draw(st.sampled_from(choices))
+    if draw(st.booleans()):
+        check(a, **options)
+        return
+    of, casting = options.get("dtype"), "safe"
+    if of is None:
+        of, casting = default, "same_kind"
+    allowed = [d for d in choices if np.can_cast(of, d, casting)]
+    dtype = default if a.dtype.kind in "mM" else draw(st.sampled_from(allowed))
+    out, block = draw_out(draw, shape_of_result(a, options["axis"], options["keepdims"]), dtype)
+    if check(a, out, **options) is None:
+        assert (block == 0x55).all()
+    out.view(f"V{dtype.itemsize}")[...] = np.void(b"\x55" * dtype.itemsize)
+    assert (block == 0x55).all()  # nothing but the result was written
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1, 2, (0, 2), (1, 2), ()], ids=str)
+@every_dtype
+def test_every_dtype_in_runs_of_every_length(dtype, axis):
+    rng = np.random.default_rng(1)
+    for shape in [(3, 101, 2), (2, 1, 203)]:
+        for flavour, rare in [("alike", 0), ("bits", 0), ("bits", 0.01)]:
+            a = fill(dtype, shape, flavour, rare, rng)
+            check(a, axis=axis)
+            check(a, axis=axis, skipna=True, where=rng.random(shape) < 0.8)
+
+
+class Guarded:
+    """Memory between two pages that nothing may touch."""
+
+    def __init__(self, pages=64):
+        self.size = pages * mmap.PAGESIZE
+        self.map = mmap.mmap(-1, self.size + 2 * mmap.PAGESIZE)
+        self.address = ctypes.addressof(ctypes.c_char.from_buffer(self.map))
+        for page in (self.address, self.address + mmap.PAGESIZE + self.size):
+            if ctypes.CDLL(None).mprotect(ctypes.c_void_p(page), ctypes.c_size_t(1), 0):
+                raise OSError("mprotect failed")
+
+    def put(self, a, at_the_end):
+        """Return a copy of an array, with its strides, that lies against one of the pages."""
+        if a.size == 0:
+            return a
+        spans = [stride * (n - 1) for stride, n in zip(a.strides, a.shape)]
+        low = sum(min(span, 0) for span in spans)
+        extent = sum(max(span, 0) for span in spans) + a.itemsize - low
+        assert extent <= self.size
+        offset = mmap.PAGESIZE + (self.size - extent if at_the_end else 0)
+        first = a.__array_interface__["data"][0]
+        ctypes.memmove(self.address + offset, first + low, extent)
+        return np.ndarray(a.shape, a.dtype, self.map, offset - low, a.strides)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs mprotect")
+def test_no_byte_beyond_the_arrays_is_touched():
+    elements, masks, results = Guarded(), Guarded(), Guarded()
+
+    @given(st.data())
+    def crashes_if_one_is(data):
+        draw, end = data.draw, data.draw(st.booleans())
+        a = elements.put(draw(arrays()), end)
+        options = {"axis": draw_axes(draw, a.ndim), "skipna": draw(st.booleans())}
+        if draw(st.booleans()):
+            options["where"] = masks.put(np.asarray(draw_mask(draw, a)), end)
+        out, _ = draw_out(draw, shape_of_result(a, options["axis"], False), result_dtype(a.dtype))
+        check(a, results.put(out, end) if draw(st.booleans()) else None, **options)
+
+    crashes_if_one_is()
+
+
+def plainly(a, axis, where=None):
+    """Return the mean as `expected` does, of arrays that are too large for its loops."""
+    n = a.size if axis is None else a.shape[axis]
+    where = np.ones(a.shape, bool) if where is None else where
+    cells = (a, where) if axis is None else (np.moveaxis(x, axis, -1) for x in (a, where))
+    rows, masks = (x.reshape(-1, n) for x in cells)
+    dtype = result_dtype(a.dtype)
+    means = [
+        mean_of(list(row[mask]), dtype, dtype.kind == "c")[0] for row, mask in zip(rows, masks)
+    ]
+    shape = () if axis is None else [m for k, m in enumerate(a.shape) if k != axis]
+    return np.array(means, dtype).reshape(shape)[()]
+
+
+@every_dtype
+def test_the_bits_do_not_depend_on_layout_order_or_chunks(dtype):
+    rng = np.random.default_rng(2)
+    shape = (401, 257)  # 103,057 elements
+    flavour = "bits" if dtype.kind in "biumM" else "edges"
+    a = fill(dtype, shape, flavour, 0, rng)
+    a = np.where(a == a, a, edges(dtype)[0]) if dtype.kind in "mM" else a
+    mask = rng.random(shape) < 0.5
+    spread = np.empty((2 * shape[0], 3 * shape[1]), dtype)
+    spread[::2, ::3] = a
+    deep = np.ascontiguousarray(np.moveaxis(a.reshape(401, 1, 257), 0, -1))
+    layouts = {
+        "contiguous": a,
+        "fortran": np.asfortranarray(a),
+        "strided": spread[::2, ::3],
+        "backwards": a[::-1, ::-1][::-1, ::-1],
+        "swapped": swapped(None, a),
+        "misaligned": misaligned(None, a),
+        "transposed": np.moveaxis(deep, -1, 0)[:, 0],
+    }
+    layouts.update({"reversed rows": a[:, ::-1], "shuffled rows": a[:, rng.permutation(257)]})
+    for axis in (None, 1):
+        means = plainly(a, axis)
+        for name, b in layouts.items():
+            assert same(compute_mean(b, axis), means), name
+    del layouts["reversed rows"], layouts["shuffled rows"]
+    for axis in (None, 0):
+        means, masked = plainly(a, axis), plainly(a, axis, mask)
+        for name, b in layouts.items():
+            assert same(compute_mean(b, axis), means), name
+            assert same(compute_mean(b, axis, where=mask), masked), name
+            assert same(compute_mean(b, axis, where=np.asfortranarray(mask)), masked), name
+
+
+@every_dtype
+def test_columns_of_every_width(dtype):
+    rng = np.random.default_rng(12)
+    for shape in [(11, 2309), (2000, 3), (130, 40)]:
+        for flavour, rare in [("alike", 0.001), ("bits", 0.001)]:
+            a = fill(dtype, shape, flavour, rare, rng)
+            means = plainly(a, 0)
+            assert same(compute_mean(a, 0), means)
+            assert same(compute_mean(np.asfortranarray(a), 0), means)
+            assert same(compute_mean(np.repeat(a, 2, axis=1)[:, ::-2], 0), means[::-1].copy())
+
+
+@every_float
+def test_rounding_of_the_oracle_is_the_hardwares(dtype):
+    # The oracle is truth here; conversions of NumPy and Python witness for it.
+    rng = np.random.default_rng(3)
+    doubles = np.frombuffer(rng.bytes(8 * 2000), np.float64)
+    scaled = np.ldexp(rng.standard_normal(2000), rng.integers(-170, 130, 2000))
+    for x in np.concatenate([doubles[np.isfinite(doubles)], scaled, edges(np.dtype("f8"))]):
+        rounded = round_to(Fraction(float(x)), *FORMATS[dtype.type])
+        with np.errstate(all="ignore"):
+            witness = float(np.array([x]).astype(dtype)[0])
+        assert (math.inf if rounded is None else abs(float(rounded))) == abs(witness)
+    third = round_to(Fraction(1, 3), *FORMATS[np.float64])
+    assert third == Fraction(1 / 3)
+
+
+# Result dtypes and types.
+
+
+@pytest.mark.parametrize(
+    ("dtype", "result"),
+    [(dtype, "f8") for dtype in INTEGERS]
+    + [(dtype, dtype) for dtype in [*REALS, *COMPLEX, *TIMES]]
+    + [
+        (">i4", "f8"),
+        (">f2", "f2"),
+        (">f4", "f4"),
+        (">f8", "f8"),
+        (">c8", "c8"),
+        (">M8[s]", "M8[s]"),
+    ],
+    ids=str,
+)
+def test_result_dtype(dtype, result):
+    a = np.zeros((2, 3), dtype)
+    scalar, array = compute_mean(a), compute_mean(a, axis=0)
+    for mean_ in (scalar, array):
+        assert mean_.dtype == np.dtype(result)
+        assert mean_.dtype.isnative
+    assert type(scalar) is np.dtype(result).type
+    assert type(array) is np.ndarray
+
+
+def test_scalar_or_array_as_numpy_returns_it():
+    a = np.arange(6.0).reshape(2, 3)
+    for array, axis, keepdims in [
+        (a, None, False),
+        (a, None, True),
+        (a, (), False),
+        (a, (0, 1), False),
+        (a, (0, 1), True),
+        (a, 1, False),
+        (a[0], 0, False),
+        (a[0], 0, True),
+        (np.array(3.0), None, True),
+        (np.array(3.0), (), False),
+        (np.array(3.0), (), True),
+    ]:
+        result = compute_mean(array, axis, keepdims=keepdims)
+        assert same(result, np.mean(array, axis, keepdims=keepdims))
+
+
+def test_an_array_result_is_the_callers_own():
+    a = np.arange(6.0).reshape(2, 3)
+    for axis in (0, 1, ()):
+        result = compute_mean(a, axis)
+        assert result.flags.writeable
+        assert not np.shares_memory(result, a)
+
+
+def test_the_signature_is_numpys_with_skipna():
+    names = ["a", "axis", "dtype", "out", "keepdims", "where", "skipna"]
+    parameters = inspect.signature(compute_mean).parameters
+    assert list(parameters) == names
+    keyword_only = [n for n, p in parameters.items() if p.kind is p.KEYWORD_ONLY]
+    assert keyword_only == ["where", "skipna"]
+    out = np.empty((1, 3), np.float32)
+    assert compute_mean(np.ones((2, 3)), 0, None, out, True) is out
+    assert compute_mean.__module__ == mean.__name__
+
+
+def test_lists_have_axes_too():
+    assert same(compute_mean([[1, 2], [3, 5]], axis=0), np.array([2, 3.5]))
+    assert same(compute_mean(((True, False),), axis=-1), np.array([0.5]))
+    assert same(compute_mean([1, 2, 4], where=[True, False, True]), np.float64(2.5))
+    assert same(compute_mean([1, math.nan], skipna=True), np.float64(1))
+
+
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+def test_matrix_and_memmap_count_as_arrays(tmp_path):
+    result = compute_mean(np.matrix([[1.0, 2.0], [3.0, 8.0]]), axis=0)
+    assert same(result, np.array([2.0, 5.0]))
+    mapped = np.memmap(tmp_path / "file", np.float32, "w+", shape=(2, 3))
+    assert same(compute_mean(mapped, axis=0), np.zeros(3, np.float32))
+    assert compute_mean(np.ones((3, 3)), 1, out=mapped[0]).tolist() == [1, 1, 1]
+
+
+# Integers and truth values.
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype", "mean_"),
+    [
+        ([2**53, 1, 1, -(2**53)], "i8", 0.5),
+        ([2**63 - 1] * 10, "i8", 2.0**63),
+        ([-(2**63)] * 10, "i8", -(2.0**63)),
+        ([2**63 - 1, -(2**63)], "i8", -0.5),
+        ([2**63 - 1, -(2**63), 1], "i8", 0.0),
+        ([2**64 - 1] * 10, "u8", 2.0**64),
+        ([2**64 - 1, 0, 0], "u8", float(Fraction(2**64 - 1, 3))),
+        ([2**64 - 1, 1], "u8", 2.0**63),
+        ([2**53 + 1], "i8", 2.0**53),
+        ([2**53 + 3], "u8", 2.0**53 + 4),
+        ([2**53, 2**53 + 1, 2**53 + 1], "i8", 2.0**53),
+        ([-128] * 3, "i1", -128.0),
+        ([255] * 3, "u1", 255.0),
+        ([True, False, False], "?", 1 / 3),
+    ],
+)
+def test_integers_are_exact(values, dtype, mean_):
+    for order in ("<", ">"):
+        a = np.array(values, np.dtype(dtype).newbyteorder(order))
+        assert same(compute_mean(a), np.float64(mean_))
+        assert same(compute_mean(np.array([a, a]), axis=1), np.full(2, mean_, float))
+
+
+def test_any_byte_but_zero_is_true():
+    a = np.array([0, 1, 2, 255, 128, 0], np.uint8).view(bool)
+    assert same(compute_mean(a), np.float64(4 / 6))
+    assert same(compute_mean(np.arange(6.0), where=a), np.float64(2.5))
+    long = np.tile(np.array([0, 1, 2, 255, 128, 0, 64], np.uint8), 1000).view(bool)
+    assert same(compute_mean(long), np.float64(5 / 7))
+    assert same(compute_mean(np.arange(7000) % 7, where=long), np.float64(16 / 5))
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_skipna_changes_no_integers(dtype):
+    a = fill(np.dtype(dtype), (7, 9), "bits", 0.1, np.random.default_rng(4))
+    for axis in (None, 0, 1):
+        assert same(compute_mean(a, axis, skipna=True), compute_mean(a, axis))
+
+
+# Floats.
+
+
+@every_float
+def test_promised_floats(dtype):
+    precision, low, high = FORMATS[dtype.type]
+    small = math.ldexp(1, low - precision + 1)
+    top = math.ldexp(2 - math.ldexp(1, 1 - precision), high)
+    for values, mean_ in [
+        ([top] * 3, top),
+        ([-top] * 7, -top),
+        ([top, -top, 3], 1),
+        ([top, top, -top], top / 3 if dtype == np.float64 else None),
+        ([small, 0], 0),
+        ([small, small, 0], small),
+        ([small, 2 * small], 2 * small),
+        ([-small, 0], -0.0),
+        ([-small, 0, 0], -0.0),
+        ([-0.0], 0.0),
+        ([-0.0, -0.0, -0.0], 0.0),
+        ([small, -small], 0.0),
+        ([math.inf, top], math.inf),
+        ([-math.inf, top], -math.inf),
+        ([math.inf, -math.inf], math.nan),
+        ([math.inf, math.nan], math.nan),
+        ([-math.nan, 1], math.nan),
+    ]:
+        a = np.array(values).astype(dtype)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            result = compute_mean(a)
+        assert same(result, expected(a)[0])
+        if mean_ is not None and not math.isnan(mean_):
+            assert same(result, np.array([mean_]).astype(dtype)[0])
+        if mean_ is not None and math.isnan(mean_):
+            assert result.tobytes() == NANS[dtype.type].tobytes()
+        assert same(compute_mean(np.stack([a, a], 1), axis=0), np.array([result, result]))
+
+
+@every_float
+def test_each_element_is_its_own_mean_over_no_axes(dtype):
+    # Nothing is added, yet zeros lose their sign, and NaNs their sign and payload.
+    a = np.concatenate([edges(dtype), special(dtype)])
+    for b, axis in [(a, ()), (a[:, None], 1), (a[None], 0), (np.stack([a, a, a]), 0)]:
+        check(b, axis=axis)
+        check(b, axis=axis, skipna=True)
+    assert not np.signbit(compute_mean(np.array([-0.0], dtype), axis=())[0])
+
+
+def test_sums_far_beyond_float16():
+    a = np.full(100_000, 65504, np.float16)
+    assert same(compute_mean(a), np.float16(65504))
+    a[0] = -65504
+    assert same(compute_mean(a), np.float16(65504))  # 65502.7 is nearest to it
+    assert same(compute_mean(a.reshape(1000, 100), axis=0), np.array([65376] + [65504] * 99, "f2"))
+    tie = np.ones(2**16, np.float16)
+    tie[: 2**15] += np.float16(2**-10)  # the mean is half way between 1 and the next
+    assert same(compute_mean(tie), np.float16(1))
+    tie[-1] += np.float16(2**-10)  # a little more: float32 would round it to half way first
+    assert same(compute_mean(tie), np.float16(1 + 2**-10))
+
+
+# Complex numbers.
+
+
+@pytest.mark.parametrize("dtype", COMPLEX)
+def test_the_parts_of_complex_numbers_are_independent(dtype):
+    nan, inf = math.nan, math.inf
+    for values, real, imag in [
+        ([complex(1, 2), complex(2, 4)], 1.5, 3.0),
+        ([complex(nan, 2), complex(2, 4)], nan, 3.0),
+        ([complex(1, inf), complex(2, 4)], 1.5, inf),
+        ([complex(inf, -inf), complex(inf, 0)], inf, -inf),
+        ([complex(inf, 1), complex(-inf, 1)], nan, 1.0),
+        ([complex(-0.0, -0.0)], 0.0, 0.0),
+    ]:
+        a = np.array(values, dtype)
+        part = PARTS[a.dtype.type]
+        result = compute_mean(a)
+        for got, wanted in [(result.real, real), (result.imag, imag)]:
+            assert same(got, NANS[part] if math.isnan(wanted) else part(wanted))
+        check(a)
+        check(a[:, None], axis=0)
+
+
+@pytest.mark.parametrize("dtype", COMPLEX)
+def test_skipna_skips_a_complex_number_of_which_either_part_is_nan(dtype):
+    nan = math.nan
+    a = np.array([complex(nan, 10), complex(10, nan), complex(nan, nan), 1 + 2j, 3 + 6j], dtype)
+    assert same(compute_mean(a, skipna=True), a.dtype.type(2 + 4j))
+    check(np.stack([a, a]), axis=1, skipna=True)
+    check(np.stack([a, a]), axis=0, skipna=True)
+    check(np.tile(a, 1000), skipna=True)
+
+
+# Times.
+
+
+@pytest.mark.parametrize("kind", ["m8", "M8"])
+@pytest.mark.parametrize("unit", ["ns", "s", "3h", "D", "Y"])
+@pytest.mark.parametrize(
+    ("ticks", "mean_"),
+    [
+        ([1, 2], 2),
+        ([2, 3], 2),
+        ([0, 1], 0),
+        ([-1, 0], 0),
+        ([-1, -2], -2),
+        ([-2, -3], -2),
+        ([1, 1, 2], 1),
+        ([1, 2, 2], 2),
+        ([2**63 - 1] * 5, 2**63 - 1),
+        ([NAT + 1] * 5, NAT + 1),
+        ([NAT + 1, 2**63 - 1], 0),
+        ([2**63 - 1, 2**63 - 2], 2**63 - 2),
+        ([NAT + 1, NAT + 2], NAT + 2),
+        ([1, NAT, 3], NAT),
+        ([NAT], NAT),
+    ],
+)
+def test_times_are_rounded_to_their_unit(kind, unit, ticks, mean_):
+    a = np.array(ticks, np.int64).view(f"{kind}[{unit}]")
+    wanted = np.array(mean_, np.int64).view(a.dtype)[()]
+    assert same(compute_mean(a), wanted)
+    assert same(compute_mean(swapped(None, a)), wanted)
+    assert same(compute_mean(np.stack([a, a], 1), axis=0), np.array([wanted, wanted]))
+
+
+def test_skipna_skips_nat():
+    a = np.array([[1, NAT, 4], [NAT, NAT, 5]], np.int64).view("m8[s]")
+    assert same(compute_mean(a, skipna=True), np.timedelta64(3, "s"))
+    assert same(compute_mean(a, 1, skipna=True), np.array([2, 5], "m8[s]"))
+    result, messages = warned(lambda: compute_mean(a, 0, skipna=True))
+    assert same(result, np.array([1, NAT, 4], np.int64).view("m8[s]"))
+    assert messages == [EMPTY]
+
+
+def test_a_nat_that_does_not_count_does_no_harm():
+    a = np.array(["2026-01-01", "NaT", "2026-01-04"], "M8[D]")
+    assert np.isnat(compute_mean(a))
+    assert compute_mean(a, where=~np.isnat(a)) == np.datetime64("2026-01-03")  # a tie: to even
+
+
+# dtype=
+
+
+def rounded_twice(dtype):
+    """Return an array whose mean rounds to float64 half way between two numbers of a dtype."""
+    half = 2.0 ** -FORMATS[np.dtype(dtype).type].precision
+    return np.array([1 + half] * 3 + [1 + half + 2.0**-52])
+
+
+@pytest.mark.parametrize("dtype", [d for d in REALS if d != "f8"], ids=str)
+def test_dtype_is_rounded_to_once(dtype):
+    a = rounded_twice(dtype)
+    eps = 2.0 ** (1 - FORMATS[np.dtype(dtype).type].precision)
+    wanted = np.array([1 + eps]).astype(dtype)[0]
+    assert float(np.array([np.mean(a)]).astype(dtype)[0]) == 1  # the trap is one
+    assert same(compute_mean(a, dtype=dtype), wanted)
+    assert same(compute_mean(-a, dtype=dtype), -wanted)
+    assert same(compute_mean(np.stack([a, a], 1), 0, dtype), np.array([wanted, wanted]))
+    out = np.empty((), dtype)
+    assert same(compute_mean(a, out=out)[()], wanted)
+
+
+def test_wide_integers_are_rounded_to_dtype_once():
+    # Nearest in float64 is 2**62 + 2**38, half way between two float32.
+    a = np.array([2**62 + 2**38 + 1], np.int64)
+    assert same(compute_mean(a, dtype="f4"), np.float32(2**62 + 2**39))
+    assert same(compute_mean(a.view(np.uint64), dtype="f4"), np.float32(2**62 + 2**39))
+
+
+def test_elements_are_not_cast_to_dtype_first():
+    assert same(compute_mean([1e300, -1e300, 3.0], dtype="f2"), np.float16(1))
+    assert same(compute_mean([2**53 + 1, -(2**53)], dtype="f2"), np.float16(0.5))
+    assert same(compute_mean(np.array([1, 2], "f2"), dtype="f8"), np.float64(1.5))
+    third = compute_mean(np.array([0, 0, 1], "f2"), dtype="f8")
+    assert same(third, np.float64(1 / 3))  # not the third of float16
+
+
+@pytest.mark.parametrize("source", [d for d in DTYPES if d.kind not in "mM"], ids=named)
+def test_any_float_dtype_of_any_numbers(source):
+    for dtype in RESULTS:
+        if source.kind == "c" != dtype.kind:
+            continue
+        for flavour, rare in itertools.product(FLAVOURS, (0, 0.1)):
+            a = fill(source, (5, 4), flavour, rare, np.random.default_rng(5))
+            for axis in (None, 0, ()):
+                check(a, axis=axis, dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", [float, "float32", ">f4", np.float16, np.dtype(">c8"), complex])
+def test_what_names_a_dtype(dtype):
+    result = compute_mean([1, 2], dtype=dtype)
+    assert same(result, np.dtype(dtype).type(1.5))
+    assert result.dtype.isnative
+
+
+@pytest.mark.parametrize(
+    ("of", "dtype"),
+    [
+        ("f8", "i8"),
+        ("i8", "i8"),
+        ("i4", "u1"),
+        ("f8", "?"),
+        ("?", "?"),
+        ("c16", "f8"),
+        ("c8", "f4"),
+        ("m8[s]", "m8[s]"),
+        ("m8[s]", "f8"),
+        ("m8[s]", "i8"),
+        ("M8[s]", "M8[D]"),
+        ("f8", "m8[s]"),
+        ("f8", np.longdouble),
+        ("f8", np.clongdouble),
+        ("f8", object),
+        ("f8", "S8"),
+        ("f8", "U8"),
+        ("f8", [("x", "f8")]),
+    ],
+    ids=str,
+)
+def test_dtype_is_refused(of, dtype):
+    for shape in [(3,), (0, 3)]:
+        for axis in (None, 0):
+            with pytest.raises(TypeError):
+                compute_mean(np.ones(shape, np.int8).astype(of), axis, dtype)
+
+
+def test_narrowing_that_overflows_gives_inf_and_one_warning():
+    inf = math.inf
+    for values, dtype, axis, wanted, messages in [
+        ([1e300], "f4", None, inf, [OVERFLOW]),
+        ([-1e300], "f4", None, -inf, [OVERFLOW]),
+        ([65519.9], "f2", None, 65504, []),
+        ([65520], "f2", None, inf, [OVERFLOW]),
+        ([10**6, 10**6], "f2", None, inf, [OVERFLOW]),
+        ([1e300, -1e300], "f4", None, 0, []),
+        ([1e300, inf], "f4", None, inf, []),
+        ([1e300, math.nan], "f4", None, math.nan, []),
+        ([[1e300, inf, 1.0, -1e300]], "f4", 0, [inf, inf, 1, -inf], [OVERFLOW]),
+        ([1e300 + 1j, 1], "c8", None, complex(inf, 0.5), [OVERFLOW]),
+        ([complex(inf, 1e300)], "c8", None, complex(inf, inf), [OVERFLOW]),
+        ([complex(inf, 1)], "c8", None, complex(inf, 1), []),
+        ([1e300], "c8", None, complex(inf, 0), [OVERFLOW]),
+    ]:
+        a = np.array(values)
+        result, caught = warned(lambda a=a, axis=axis, dtype=dtype: compute_mean(a, axis, dtype))
+        assert same(result, np.array(wanted, dtype)[()]), values
+        assert caught == messages, values
+        out = np.empty(np.shape(wanted), dtype)
+        result, caught = warned(lambda a=a, axis=axis, out=out: compute_mean(a, axis, out=out))
+        assert out.tobytes() == np.array(wanted, dtype).tobytes(), values
+        assert caught == messages, values
+
+
+@needs_bfloat16
+def test_float16_is_narrower_than_bfloat16():
+    a = np.array([1e10], bfloat16)
+    result, messages = warned(lambda: compute_mean(a, dtype="f2"))
+    assert same(result, np.float16(math.inf))
+    assert messages == [OVERFLOW]
+
+
+def test_a_number_that_underflows_is_no_cause_for_a_warning():
+    for a, wanted in [([1e-300], 0.0), ([-1e-300], -0.0), ([1e-40], 1e-40)]:
+        assert same(compute_mean(a, dtype="f4"), np.float32(wanted))
+
+
+def test_numpys_error_state_does_not_matter():
+    with np.errstate(all="raise"):
+        check(np.array([5e-324, 0.0, 1e308, 1e308]))
+        check(np.array([1e-300, 1e300]), dtype=np.dtype("f8"))
+        check(np.array([-1e-300]), dtype=np.dtype("f4"))
+        check(np.array([math.nan, math.inf]))
+        check(np.array([1e-300]), np.empty((), "f4"))
+
+
+# out=
+
+
+@every_dtype
+def test_out_is_returned_and_written(dtype):
+    a = fill(dtype, (3, 4), "small", 0, np.random.default_rng(6))
+    for axis, keepdims in itertools.product([None, 0, 1, ()], [False, True]):
+        wanted = expected(a, axis, keepdims=keepdims)[0]
+        out = np.empty(np.shape(wanted), result_dtype(dtype))
+        assert compute_mean(a, axis, out=out, keepdims=keepdims) is out
+        assert same(out[()], wanted)
+
+
+@pytest.mark.parametrize(
+    ("of", "out"),
+    [
+        ("f8", "f2"),
+        ("f8", "f4"),
+        ("f8", "c8"),
+        ("f4", "f8"),
+        ("f2", "f8"),
+        ("i8", "f4"),
+        ("?", "f2"),
+        ("u8", "c16"),
+        ("c16", "c8"),
+        ("c8", "c16"),
+        ("f4", "c16"),
+    ],
+)
+def test_without_dtype_the_result_has_outs(of, out):
+    for flavour in FLAVOURS:
+        a = fill(np.dtype(of), (4, 3), flavour, 0, np.random.default_rng(7))
+        for order in "<>":
+            check(a, np.empty(3, np.dtype(out).newbyteorder(order)), axis=0)
+            check(a, np.empty((), np.dtype(out).newbyteorder(order)))
+
+
+def test_a_wide_out_takes_the_mean_and_not_a_rounded_one():
+    out = np.empty((), np.float64)
+    compute_mean(np.array([0, 0, 1], np.float32), out=out)
+    assert same(out[()], np.float64(1 / 3))
+    compute_mean(np.array([0, 0, 1], np.float32), out=out, dtype="f4")
+    assert same(out[()], np.float64(np.float32(1 / 3)))  # unless told to
+    compute_mean([0, 0, 1], out=out, dtype="f2")
+    assert same(out[()], np.float64(np.float16(1 / 3)))
+
+
+@pytest.mark.parametrize(
+    ("of", "dtype", "out"),
+    [
+        ("f8", None, "i8"),
+        ("i8", None, "i8"),
+        ("?", None, "?"),
+        ("c16", None, "f8"),
+        ("c8", None, "f4"),
+        ("m8[s]", None, "i8"),
+        ("m8[s]", None, "f8"),
+        ("m8[s]", None, "M8[s]"),
+        ("M8[s]", None, "m8[s]"),
+        ("f8", None, "m8[s]"),
+        ("f8", None, object),
+        ("f8", None, "S30"),
+        ("f8", None, np.longdouble),
+        ("c16", None, np.clongdouble),
+        ("f8", None, [("x", "f8")]),
+        ("f8", "f8", "f4"),
+        ("f8", "f4", "f2"),
+        ("i8", "c8", "f8"),
+        ("f8", "f8", "c8"),
+        ("m8[s]", "m8[s]", "m8[s]"),
+        ("f8", "f4", "i8"),
+    ],
+    ids=str,
+)
+def test_out_of_a_wrong_dtype_is_refused(of, dtype, out):
+    out = np.zeros((), out)
+    before = out.tobytes()
+    with pytest.raises(TypeError):
+        compute_mean(np.ones(3, np.int8).astype(of), dtype=dtype, out=out)
+    assert out.tobytes() == before
+
+
+def test_out_of_a_wrong_shape_is_refused():
+    a = np.ones((2, 3))
+    for axis, keepdims, shape in [
+        (0, False, (2,)),
+        (0, False, (1, 3)),
+        (0, False, (3, 1)),
+        (0, False, (2, 3)),  # not even where it broadcasts
+        (0, True, (3,)),
+        (None, False, (1,)),
+        (None, True, ()),
+        ((), False, (3, 2)),
+        (1, False, ()),
+    ]:
+        out = np.full(shape, 7.0)
+        with pytest.raises(ValueError, match=re.escape(str(shape))):
+            compute_mean(a, axis, out=out, keepdims=keepdims)
+        assert (out == 7).all()
+
+
+def test_out_that_cannot_be_written_to_is_refused():
+    out = np.zeros(3)
+    out.flags.writeable = False
+    for bad in (out, np.broadcast_to(np.zeros(()), 3)):
+        with pytest.raises(ValueError, match="read-only"):
+            compute_mean(np.ones((2, 3)), 0, out=bad)
+    assert (out == 0).all()
+
+
+def test_out_that_is_no_array_is_refused():
+    for bad in ([0.0] * 3, np.float64(0), (np.zeros(3), np.zeros(3)), 1):
+        with pytest.raises(TypeError):
+            compute_mean(np.ones((2, 3)), 0, out=bad)
+
+
+OVERLAPS = {
+    "the first row": lambda a: (a, 0, False, a[0]),
+    "the last row": lambda a: (a, 0, False, a[-1]),
+    "the first column": lambda a: (a, 1, False, a[:, 0]),
+    "a column backwards": lambda a: (a, 1, False, a[::-1, 1]),
+    "the kept axis": lambda a: (a, 1, True, a[:, :1]),
+    "itself": lambda a: (a, (), False, a),
+    "itself backwards": lambda a: (a, (), False, a[::-1, ::-1]),
+    "itself, transposed": lambda a: (a[:5, :5], (), False, a[:5, :5].T),
+    "an element": lambda a: (a, None, False, a[2, 3, ...]),
+    "what windows show": lambda a: (sliding_window_view(a, 3, 1), 2, False, a[:, :-2]),
+    "windows, later ones first": lambda a: (sliding_window_view(a, 3, 0), 2, False, a[2:]),
+    "beside": lambda a: (a[::2], 0, False, a[1]),
+}
+
+
+@pytest.mark.parametrize("where", [True, np.arange(9) % 2 == 0], ids=["all", "half"])
+@pytest.mark.parametrize("overlap", OVERLAPS)
+def test_out_may_overlap_the_input(overlap, where):
+    block = fill(np.dtype("f8"), (7, 9), "alike", 0, np.random.default_rng(8))
+    a, axis, keepdims, out = OVERLAPS[overlap](block)
+    where = where if where is True or a.shape[-1] == 9 else True
+    (wanted, _), old = expected(a, axis, None, keepdims, where), block.copy()
+    mine = np.zeros((7, 9), bool)
+    index = np.arange(63).reshape(7, 9)
+    touched = OVERLAPS[overlap](index)[3]
+    mine.flat[touched.ravel()] = True
+    result, _ = warned(lambda: compute_mean(a, axis, out=out, keepdims=keepdims, where=where))
+    assert result is out
+    assert out.tobytes() == np.asarray(wanted).tobytes()
+    assert (block[~mine] == old[~mine]).all()
+
+
+def test_out_may_overlap_as_another_dtype():
+    a = np.arange(1.0, 25.0).reshape(4, 6)
+    wanted = compute_mean(a, 1, "f4")
+    for k in (0, 3, -1):
+        b = a.copy()
+        assert same(compute_mean(b, 1, out=b[k].view("f4")[2:6]).copy(), wanted)
+    small = np.arange(64, dtype=np.int8).reshape(8, 8)
+    wanted = compute_mean(small, 0)
+    assert same(compute_mean(small, 0, out=small.reshape(-1).view("f8")).copy(), wanted)
+
+
+def test_out_may_overlap_the_mask():
+    a = fill(np.dtype("f8"), (8, 8), "alike", 0, np.random.default_rng(9))
+    for step in (1, -1):
+        block = (np.arange(64) % 3 == 0).astype(np.uint8)
+        mask = block.view(bool).reshape(8, 8)
+        wanted = expected(a, 1, where=mask)[0]
+        assert same(compute_mean(a, 1, where=mask, out=block.view("f8")[::step]).copy(), wanted)
+
+
+# where= and skipna=
+
+
+@pytest.mark.parametrize(
+    "where", [1, 0, 1.0, [1, 0, 1], np.ones(3, np.uint8), None, "yes", [None, True, True], []]
+)
+def test_a_mask_that_is_not_boolean_is_refused(where):
+    for a in (np.ones(3), np.ones((0, 3))):
+        with pytest.raises(TypeError):
+            compute_mean(a, 0, where=where)
+
+
+@pytest.mark.parametrize(
+    ("shape", "mask"),
+    [
+        ((3,), (2, 3)),
+        ((3,), (1, 3)),
+        ((1, 3), (2, 3)),
+        ((1,), (3,)),
+        ((), (1,)),
+        ((), (3,)),
+        ((3,), (2,)),
+        ((2, 3), (2,)),
+        ((2, 3), (3, 2)),
+        ((2, 3), (0,)),
+        ((2, 3), (0, 3)),
+    ],
+)
+def test_a_mask_never_makes_the_array_larger(shape, mask):
+    for axis in (None, (), *range(len(shape))):
+        with pytest.raises(ValueError, match="shape"):
+            compute_mean(np.ones(shape), axis, where=np.ones(mask, bool))
+
+
+@every_dtype
+def test_cells_with_nothing_left_warn_once(dtype):
+    a = fill(dtype, (5, 4), "small", 0, np.random.default_rng(10))
+    some = np.zeros((5, 4), bool)
+    some[1, 2] = True
+    for axis in (None, 0, 1, ()):
+        result, messages = warned(lambda axis=axis: compute_mean(a, axis, where=False))
+        assert messages == [EMPTY]
+        assert is_nothing(result).all()
+        check(a, axis=axis, where=False)
+        check(a, axis=axis, where=some)
+        check(a, axis=axis, where=some[:1])
+        check(a, axis=axis, where=some[:, 2:3], skipna=True)
+        check(a, np.empty(np.shape(result), result.dtype), axis=axis, where=some)
+
+
+@pytest.mark.parametrize("dtype", COMPLEX)
+def test_the_complex_mean_of_nothing_is_nan(dtype):
+    nan = NANS[PARTS[np.dtype(dtype).type]]
+    for of in ("i4", "f4", dtype):
+        # That of real numbers has no imaginary part.
+        wanted = np.array([nan, nan if of == dtype else 0], nan.dtype).view(dtype)[0]
+        for options in ({"dtype": dtype}, {"out": np.zeros((), dtype)}):
+            result, messages = warned(
+                lambda of=of, options=options: compute_mean(np.ones(3, of), where=False, **options)
+            )
+            assert result.tobytes() == wanted.tobytes()
+            assert messages == [EMPTY]
+
+
+def test_the_complex_mean_of_real_numbers_has_no_imaginary_part():
+    assert same(compute_mean([1.0, 2.0], dtype="c8"), np.complex64(1.5))
+    for x in (math.nan, math.inf, -0.0):
+        result = compute_mean([x], dtype="c16")
+        assert same(result.real, compute_mean([x]))
+        assert same(result.imag, np.float64(0))
+
+
+def is_nothing(result):
+    return np.isnat(result) if result.dtype.kind in "mM" else result != result
+
+
+@pytest.mark.parametrize("dtype", [d for d in DTYPES if d.kind not in "biu"], ids=named)
+def test_skipping_everything_warns_once(dtype):
+    a = fill(dtype, (5, 4), "small", 0, np.random.default_rng(11))
+    is_time = dtype.kind in "mM"
+    nothing = np.array(NAT).view(dtype) if is_time else np.array(math.nan).astype(dtype)
+    a[:, 1] = a[:, 3] = nothing
+    a[2] = nothing
+    for axis in (None, 0, 1, ()):
+        check(a, axis=axis, skipna=True)
+        check(a, axis=axis)
+        check(a[2], skipna=True)
+        check(a, axis=axis, skipna=True, where=a == a[0, 0])
+    assert warned(lambda: compute_mean(a, 0, skipna=True))[1] == [EMPTY]
+    assert warned(lambda: compute_mean(a, 0))[1] == []
+    many = np.full(3000, nothing)
+    check(many, skipna=True)
+    many[1234] = a[0, 0]
+    check(many, skipna=True)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"where": False},
+        {"where": False, "axis": 0},
+        {"where": False, "axis": ()},
+        {"where": False, "axis": 1, "keepdims": True, "out": np.zeros((2, 1))},
+        {"skipna": True, "axis": 1},
+        {"skipna": True, "dtype": "f4"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("kind", ["array", "list", "fortran"])
+def test_the_warning_shows_the_callers_line(kind, options):
+    a = np.full((2, 3), math.nan)
+    a = {"array": a, "list": a.tolist(), "fortran": np.asfortranarray(a)}[kind]
+
+    def caller():
+        return compute_mean(a, **options)
+
+    with pytest.warns(RuntimeWarning, match=EMPTY) as caught:
+        caller()
+    [warning] = caught
+    assert warning.filename == caller.__code__.co_filename
+    assert warning.lineno == caller.__code__.co_firstlineno + 1
+
+
+def test_the_overflow_warning_shows_the_callers_line():
+    def caller():
+        return compute_mean([1e300], dtype="f4")
+
+    with pytest.warns(RuntimeWarning, match=OVERFLOW) as caught:
+        caller()
+    [warning] = caught
+    assert warning.filename == caller.__code__.co_filename
+    assert warning.lineno == caller.__code__.co_firstlineno + 1
+
+
+def test_a_nan_is_no_cause_for_a_warning():
+    for a in ([math.nan], [math.inf, -math.inf], [[math.nan, 1.0]]):
+        for axis in (None, 0):
+            assert warned(lambda a=a, axis=axis: compute_mean(a, axis))[1] == []
+
+
+# Nothing to average.
+
+
+@pytest.mark.parametrize("options", [{}, {"where": False}, {"skipna": True}, {"keepdims": True}])
+@every_dtype
+def test_an_array_without_elements_has_no_mean(dtype, options):
+    for shape, axis in [
+        ((0,), None),
+        ((0,), 0),
+        ((0, 3), 0),
+        ((3, 0), 1),
+        ((3, 0), -1),
+        ((2, 0, 3), (0, 1)),
+        ((0, 0), None),
+        ((0, 3), None),
+    ]:
+        with pytest.raises(MeanError) as caught:
+            compute_mean(np.zeros(shape, dtype), axis, **options)
+        assert caught.value.status is Status.ZERO_LENGTH
+        assert str(shape) in str(caught.value)
+
+
+@pytest.mark.parametrize("options", [{}, {"where": False}, {"skipna": True}])
+@every_dtype
+def test_a_result_without_elements_is_returned_quietly(dtype, options):
+    for shape, axis, wanted, kept in [
+        ((3, 0), 0, (0,), (1, 0)),
+        ((0, 3), 1, (0,), (0, 1)),
+        ((0, 0), 0, (0,), (1, 0)),
+        ((0,), (), (0,), (0,)),
+        ((2, 0, 3), (0, 2), (0,), (1, 0, 1)),
+        ((2, 0, 3), 2, (2, 0), (2, 0, 1)),
+    ]:
+        a = np.zeros(shape, dtype)
+        assert same(compute_mean(a, axis, **options), np.empty(wanted, result_dtype(dtype)))
+        result = compute_mean(a, axis, keepdims=True, **options)
+        assert same(result, np.empty(kept, result_dtype(dtype)))
+        out = np.empty(wanted, result_dtype(dtype))
+        assert compute_mean(a, axis, out=out, **options) is out
+
+
+# Bad axes and dtypes.
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis"),
+    [
+        ((3,), 1),
+        ((3,), -2),
+        ((3,), (0, 1)),
+        ((3, 4), 2),
+        ((3, 4), (0, -3)),
+        ((3,), 10**30),
+        ((3,), -(10**30)),
+        ((3,), 64),
+        ((), 0),
+        ((), -1),
+        ((), (0,)),
+        ((), 1),
+        ((0, 3), 2),
+    ],
+    ids=str,
+)
+def test_an_axis_that_the_array_has_not(shape, axis):
+    with pytest.raises(AxisError, match="out of bounds"):
+        compute_mean(np.zeros(shape), axis)
+
+
+@pytest.mark.parametrize("axis", [(0, 0), (0, -2), (1, -1), (-1, -1, 0)], ids=str)
+def test_an_axis_that_is_given_twice(axis):
+    with pytest.raises(ValueError, match="duplicate"):
+        compute_mean(np.zeros((2, 3)), axis)
+
+
+@pytest.mark.parametrize("axis", [0.0, 1.5, "0", (0, 1.0), (None,), "rows"], ids=repr)
+def test_an_axis_that_is_no_integer(axis):
+    with pytest.raises(TypeError):
+        compute_mean(np.zeros((2, 3)), axis)
+
+
+@pytest.mark.parametrize("axis", [np.int8(1), np.uint64(1), (np.intp(-1),)], ids=repr)
+def test_an_axis_may_be_a_numpy_integer(axis):
+    assert same(compute_mean([[1.0, 2.0]], axis), np.array([1.5]))
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    [np.longdouble, np.clongdouble, object, "S3", "U3", "V8", [("x", "f8"), ("y", "i4")]],
+    ids=str,
+)
+def test_a_dtype_without_a_mean_is_refused_by_name(dtype):
+    a = np.zeros((2, 3), dtype)
+    if a.dtype.name in ("float64", "complex128"):
+        pytest.skip("longdouble is float64 here")
+    for options in ({}, {"axis": 0}, {"axis": 0, "dtype": "f8"}, {"skipna": True}):
+        with pytest.raises(TypeError) as caught:
+            compute_mean(a, **options)
+        message = str(caught.value)
+        assert str(a.dtype) in message
+        assert re.search(r"; (convert|pass) ", message)
+
+
+# Shapes without end, and memory.
+
+
+def test_what_is_repeated_is_read_once():
+    a = np.arange(24.0).reshape(2, 3, 4)
+    many = np.broadcast_to(a[:, None], (2, 10**12, 3, 4))
+    mask = np.arange(4) % 2 == 0
+    assert same(compute_mean(many, axis=(0, 1)), compute_mean(a, axis=0))
+    assert same(compute_mean(many, axis=1), a)
+    assert same(compute_mean(many, axis=(1, 3), where=mask), a[:, :, mask].mean(2))
+    assert same(compute_mean(many, skipna=True), np.float64(11.5))
+    constant = np.broadcast_to(np.float32(0.1), (10**9, 10**9))
+    assert same(compute_mean(constant), np.float32(0.1))
+    ones = np.broadcast_to(np.int8(1), 2**62)
+    assert same(compute_mean(ones), np.float64(1))
+
+
+def test_many_axes():
+    a = np.arange(2.0**10).reshape((2,) * 10)[(...,) + (None,) * 22]
+    assert a.ndim == 32  # NumPy 1's most
+    check(a, axis=tuple(range(0, 32, 2)))
+    check(a.T, axis=tuple(range(1, 32, 3)), keepdims=True)
+    check(a[::-1, :, ::-1], axis=(3, 1, 0), where=np.arange(2).reshape((2,) + (1,) * 22) == 1)
+
+
+NO_COPY = """
+    import resource, sys
+    from itertools import product
+    import numpy as np
+    from mean import compute_mean
+
+    path, budget = sys.argv[1], int(sys.argv[2])
+
+    def used():
+        lines = open("/proc/self/status").read().splitlines()
+        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmData"))
+
+    def every_mean(n):
+        # The same numbers for any n: each row is 0 to 15, over and over, but for the first element.
+        wide = np.memmap(path, np.float64, "r", 8, (n, 2048))
+        odd = np.memmap(path, np.float64, "r", 8 * 2049 + 1, (n, 2048))
+        half = np.memmap(path, np.float32, "r", 8 * 4097, (2 * n, 2048))
+        mask = np.memmap(path, np.bool_, "r", 8, (n, 2048))
+        layouts = [
+            wide, wide[::-1], wide.T, wide[:, ::2], wide[::3, ::-5], wide.view(">f8"),
+            wide.reshape(n, 64, 32).transpose(2, 0, 1), wide.reshape(-1), half[:, ::2], odd,
+            wide.view(np.int64), wide.view(np.complex128), wide.view("m8[s]"), mask.view(np.int8),
+            wide.view(np.float16), np.lib.stride_tricks.sliding_window_view(wide[0], 100),
+        ]
+        for a in layouts:
+            for axis in (None, 0, a.ndim - 1, tuple(range(a.ndim))[1:]):
+                reduced = range(a.ndim) if axis is None else np.atleast_1d(axis)
+                if a.size // np.prod([a.shape[k] for k in reduced], dtype=int) > 10**4:
+                    continue  # a large result, which takes its memory
+                compute_mean(a, axis)
+                compute_mean(a, axis, skipna=True)
+                compute_mean(a, axis, keepdims=True, where=mask.flat[0] == mask.flat[0])
+        for a, axis in product([wide, wide.T], [None, 0, 1]):
+            compute_mean(a, axis, where=mask if a is wide else mask.T)
+            compute_mean(a, axis, where=mask[:, :1] if a is wide else mask[:1].T)
+            compute_mean(a, axis, "f4", skipna=True, where=mask if a is wide else mask.T)
+        return wide
+
+    import warnings
+    warnings.simplefilter("ignore")
+    every_mean(3)  # what is allocated once, is now
+    limit = used() + budget
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    wide = every_mean(2048)
+    assert wide.nbytes > 2 * budget, "the file is larger than the limit"
+    try:
+        np.empty(2 * budget, np.uint8)
+    except MemoryError:
+        sys.exit()
+    raise AssertionError("the limit does not hold")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's RLIMIT_DATA")
+def test_no_copy_is_made_of_a_file_larger_than_memory(tmp_path):
+    path = tmp_path / "elements"
+    with path.open("wb") as file:
+        file.write(np.zeros(1).tobytes() + np.tile(np.arange(16.0), 3 * 128 * 4).tobytes())
+        file.truncate(8 * (2 * 2048 + 3) * 2048)  # the rest is a hole
+    # PyPy's own heap grows by more than a megabyte at a time.
+    budget = 2**20 if sys.implementation.name == "cpython" else 8 * 2**20
+    program = textwrap.dedent(NO_COPY)
+    command = [sys.executable, "-c", program, os.fspath(path), str(budget)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
