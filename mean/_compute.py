@@ -83,7 +83,10 @@ def _short_cuts() -> dict[np.dtype[Any], tuple[Any, Any, Any, float, float]]:
 
 
 _SHORT_CUTS = _short_cuts()
-_from_buffer, _ndarray = ffi.from_buffer, np.ndarray
+#: To know it by its identity is faster than to look it up, and nearly always enough.
+_FLOAT64 = np.dtype(np.float64)
+_OF_FLOAT64 = _SHORT_CUTS[_FLOAT64]
+_from_buffer, _mean_reduce, _NULL, _ndarray = ffi.from_buffer, lib.mean_reduce, ffi.NULL, np.ndarray
 
 
 @overload
@@ -190,21 +193,20 @@ def compute_mean(
     >>> print(compute_mean([1.0, np.nan, 4.0], skipna=True))
     2.5
     """
-    if not (dtype is None and axis is None and out is None and where is True) or keepdims or skipna:
-        plain = dtype is None and out is None and where is True and not skipna
-        if plain and type(a) is _ndarray and type(axis) is int:
+    if type(a) is _ndarray and dtype is None and out is None and where is True and not skipna:
+        if axis is None and not keepdims:
+            try:
+                call, element_type, scalar, least, most_negative = (
+                    _OF_FLOAT64 if a.dtype is _FLOAT64 else _SHORT_CUTS[a.dtype]
+                )
+                mean = call(_from_buffer(element_type, a), a.size)
+                if mean >= least or mean <= most_negative:  # so neither NaN nor an error
+                    return scalar(mean)
+            except (KeyError, TypeError, ValueError):  # no such dtype (or no hash), not of C order
+                pass
+        elif type(axis) is int:
             return _along_axis(a, axis, bool(keepdims))
-        return _reduce(a, axis, dtype, out, keepdims, where, skipna)
-    if type(a) is _ndarray:
-        try:
-            call, element_type, scalar, least, most_negative = _SHORT_CUTS[a.dtype]
-            elements = _from_buffer(element_type, a)
-            mean = call(elements, len(elements))
-            if mean >= least or mean <= most_negative:  # so neither NaN nor an error
-                return scalar(mean)
-        except (KeyError, TypeError, ValueError):  # no such dtype (or no hash), not C-contiguous
-            pass
-    return _reduce(a, None, None, None, False, True, False)
+    return _reduce(a, axis, dtype, out, keepdims, where, skipna)
 
 
 compute_mean.__module__ = "mean"  # where users find it
@@ -234,20 +236,20 @@ def _along_axis(a: NDArray[Any], axis: int, keepdims: bool) -> Any:
     try:
         data = _from_buffer(a)
         key = a.shape, a.dtype, axis, keepdims
-        if key not in _PLANS:
-            if len(_PLANS) >= 1000:
-                _PLANS.clear()
-            _PLANS[key] = []
-        plans = _PLANS[key]
-    except (KeyError, TypeError, ValueError):  # not of C order or hashable; cleared by a thread
+        plans = _PLANS.get(key)
+    except (TypeError, ValueError):  # not hashable, not of C order
         return _reduce(a, axis, None, None, keepdims, True, False)
+    if plans is None:
+        if len(_PLANS) >= 1000:
+            _PLANS.clear()
+        plans = _PLANS[key] = []
     try:
         plan = plans.pop()
     except IndexError:
         plan = _Plan(a, axis, keepdims)
     result: NDArray[Any] = np.empty(plan.shape, plan.dtype)
     plan.array.data, plan.result.data = data, _from_buffer(result)
-    status = lib.mean_reduce(plan.array, ffi.NULL, plan.axes, 0, plan.result, ffi.NULL)
+    status = _mean_reduce(plan.array, _NULL, plan.axes, 0, plan.result, _NULL)
     plans.append(plan)
     if status:
         raise MeanError(Status(status), f"got an array of shape {a.shape}")
