@@ -40,6 +40,7 @@ test-rust: tools
 # That the benchmarks run. In CI only: the peers have no wheels for some Pythons.
 test-bench: $(VENV)/.installed $(VENV)/.bench
 	$(BIN)/python benchmarks/bench.py --rounds 1 --output build/bench
+	$(BIN)/python benchmarks/peers.py
 
 # The editable install, and the distributions that the matrix has just installed.
 test-python: $(VENV)/.installed dist

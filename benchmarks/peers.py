@@ -1,0 +1,53 @@
+"""Print what compute_mean and its peers answer where the README says that they differ."""
+
+import warnings
+
+import bottleneck
+import numpy as np
+import polars
+import pyarrow
+import pyarrow.compute
+
+from mean import compute_mean
+
+PEERS = {
+    "compute_mean": compute_mean,
+    "np.mean": np.mean,
+    "np.nanmean": np.nanmean,
+    "bottleneck": bottleneck.nanmean,
+    "pyarrow": lambda a: pyarrow.compute.mean(pyarrow.array(a)).as_py(),
+    "polars": lambda a: polars.Series(a).mean(),
+}
+CASES = {
+    "[1e308] * 2": np.array([1e308] * 2),
+    "int64 [2**53, 1, 1, -2**53]": np.array([2**53, 1, 1, -(2**53)]),
+    "timedelta64[s] [1, 2, 2]": np.array([1, 2, 2], "m8[s]"),
+    "datetime64[D] 1, 2, 2 of January": np.array(["2026-01-01", *["2026-01-02"] * 2], "M8[D]"),
+}
+
+
+def answer(mean, a):
+    """Return the mean in words, or the name of the error."""
+    try:
+        return str(mean(a))
+    except Exception as error:  # each peer has its own
+        return type(error).__name__
+
+
+def correctly_rounded(mean):
+    """Return how many of a thousand small random cases are the exact mean, rounded once."""
+    rng = np.random.default_rng(0)
+    cases = [rng.normal(size=rng.integers(2, 20)) for _ in range(1000)]
+    return sum(mean(a) == compute_mean(a) for a in cases)
+
+
+def main():
+    """Print a line for each case."""
+    warnings.simplefilter("ignore")
+    for name, a in CASES.items():
+        print(name, {peer: answer(mean, a) for peer, mean in PEERS.items()}, sep=": ")
+    print("of 1000 cases:", {peer: correctly_rounded(mean) for peer, mean in PEERS.items()})
+
+
+if __name__ == "__main__":
+    main()
