@@ -38,7 +38,7 @@ def correctly_rounded(mean):
     """Return how many of a thousand small random cases are the exact mean, rounded once."""
     rng = np.random.default_rng(0)
     cases = [rng.normal(size=rng.integers(2, 20)) for _ in range(1000)]
-    return sum(mean(a) == compute_mean(a) for a in cases)
+    return int(sum(mean(a) == compute_mean(a) for a in cases))
 
 
 def main():
