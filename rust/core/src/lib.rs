@@ -176,6 +176,8 @@ fn attempt_runs<S: Simd, E: Float, const FLAG: bool, const TWO: bool>(
 
 /// From so many elements on, narrow lanes are worth a try.
 const WORTH_NARROWING: usize = 1 << 13;
+// The kernel's first look at the data takes a sample's groups from as many parts of them.
+const _: () = assert!(WORTH_NARROWING >= 2 * window::SAMPLE);
 
 /// The mean, if the windows prove it: at first without the exactness flag, even where ties are
 /// common. The flag costs every call half as much again, a tie costs one call twice.

@@ -90,7 +90,7 @@ const BLOCKS: usize = 64;
 const _: () = assert!(BLOCKS << f32::PRECISION < 1 << 31);
 const _: () = assert!((BLOCKS as u64) << f64::PRECISION < 1 << 63);
 /// Elements that tell whether narrow lanes suit the data, and their anchors.
-const SAMPLE: usize = 256;
+pub(crate) const SAMPLE: usize = 256;
 /// How much higher the anchors of narrow lanes may go.
 const RAISE: i32 = 2;
 /// Elements between two flushes of the total into digits. (No array of a test has so many.)
@@ -445,7 +445,7 @@ fn block<S: Simd, E: Float, F: Holds<E>, const FLAG: bool, const TWO: bool, cons
     Some(BlockSums {
         lanes1: sum(lanes.t1, anchors.a1),
         lanes2: if TWO { sum(lanes.t2, anchors.a2) } else { zero },
-        dropped: !FLAG || anchors.lossy || any::<S, F>(lanes.dropped & F::low(!F::SIGN)),
+        dropped: !(FLAG && TWO) || anchors.lossy || any::<S, F>(lanes.dropped & F::low(!F::SIGN)),
     })
 }
 
