@@ -57,7 +57,9 @@ def _look_at(dtype: np.dtype[Any]) -> _Dtype | None:
     tag = _TIME if dtype.kind in "mM" else _TAGS.get(dtype.name)
     if tag is None:
         return None
-    native = dtype if dtype.isnative else dtype.newbyteorder("=")
+    # Without what else the first such dtype may have carried (metadata).
+    plain = np.dtype(dtype.str) if dtype.kind in "biufcmM" else dtype
+    native = plain if dtype.isnative else plain.newbyteorder("=")
     mean = np.dtype(np.float64) if dtype.kind in "biu" else native
     _SEEN[dtype] = _Dtype(tag if dtype.isnative else tag | lib.MEAN_DTYPE_SWAPPED, mean)
     return _SEEN[dtype]
@@ -360,6 +362,8 @@ def _axes(axis: int | tuple[int, ...] | None, ndim: int) -> int:
         return (1 << ndim) - 1
     bits = 0
     for one in axis if isinstance(axis, tuple) else (axis,):
+        if isinstance(one, (bool, np.bool_)):
+            raise TypeError(f"axis must be an integer or a tuple of them, not {axis}")
         k = operator.index(one)
         if not -ndim <= k < ndim:
             raise AxisError(k, ndim)
@@ -418,6 +422,7 @@ def _result_dtype(
 def _as_mask(where: ArrayLike) -> NDArray[Any]:
     mask = np.asanyarray(where)
     _refuse_subclasses(mask)
+    _refuse_subclasses(where)
     if mask.dtype != np.bool_:
         raise TypeError(f"where must be boolean, not {mask.dtype}; compare first: where=w != 0")
     return np.asarray(mask)

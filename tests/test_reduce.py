@@ -1371,3 +1371,30 @@ def test_no_copy_is_made_of_a_file_larger_than_memory(tmp_path):
     command = [sys.executable, "-c", program, os.fspath(path), str(budget)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_a_nan_or_an_infinity_in_many_columns(dtype):
+    a = np.ones((50, 300), dtype)
+    a[7, ::2], a[8, ::3], a[9, ::5] = math.nan, math.inf, -math.inf
+    check(a, axis=0)
+    check(np.asfortranarray(a), axis=0)
+    check(a.reshape(10, 5, 300), axis=(0, 1))
+    check(np.ascontiguousarray(a.T), axis=1)
+
+
+def test_what_one_dtype_carries_is_not_given_to_another():
+    tagged = np.dtype("f2", metadata={"of": "another array"})
+    compute_mean(np.zeros((2, 2), tagged), 0)
+    assert compute_mean(np.zeros((2, 2), "f2"), 0).dtype.metadata is None
+
+
+@pytest.mark.parametrize("axis", [True, (True,), np.True_], ids=str)
+def test_a_truth_value_is_no_axis(axis):
+    with pytest.raises(TypeError, match="axis must be an integer"):
+        compute_mean(np.ones((2, 3)), axis)
+
+
+def test_a_masked_mask_is_refused_also_in_a_list():
+    with pytest.raises(TypeError, match="MaskedArray"):
+        compute_mean(np.ones((1, 2)), where=[np.ma.array([True, True], mask=[0, 1])])

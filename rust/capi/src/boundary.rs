@@ -549,7 +549,8 @@ pub unsafe extern "C" fn mean_f32_or_nan(data: *const f32, len: usize) -> f32 {
 /// @param out          the result: the axes of `array` that stay, or all of them, with length 1 for those
 ///                     in `axes`. Any strides. Must not overlap `array` or `mask`
 /// @param empty_cells  null, or receives the number of cells in which no element counts
-/// @return the first of these that applies; all but MEAN_PANIC are checked before anything is written:
+/// @return the first of these that applies (what is said of an array: for `array`, then `out`, then
+///   `mask`); all but MEAN_PANIC are checked before anything is written:
 ///   - MEAN_BAD_SIMD_LEVEL  MEAN_SIMD is set to what mean_simd_level() does not know
 ///   - MEAN_NULL_POINTER    array or out is null
 ///   - MEAN_BAD_SHAPE       ndim of an array is not 0 to 64
@@ -559,7 +560,7 @@ pub unsafe extern "C" fn mean_f32_or_nan(data: *const f32, len: usize) -> f32 {
 ///   - MEAN_BAD_DTYPE       an unknown dtype; out's does not go with the array's, or is swapped; mask's is
 ///                          not MEAN_DTYPE_BOOL
 ///   - MEAN_BAD_AXIS        axes has a bit for an axis that the array has not
-///   - MEAN_BAD_SHAPE       an array is more than PTRDIFF_MAX bytes; mask does not broadcast to the array; out
+///   - MEAN_BAD_SHAPE       an array is more than PTRDIFF_MAX bytes or elements; mask does not broadcast to the array; out
 ///                          has another shape
 ///   - MEAN_OK              out has no cells: nothing is done
 ///   - MEAN_ZERO_LENGTH     the array has no elements
@@ -571,7 +572,7 @@ pub unsafe extern "C" fn mean_f32_or_nan(data: *const f32, len: usize) -> f32 {
 ///
 /// Unless they are null: `array`, `mask` and `out` must point to a mean_array, whose `shape` and `strides`
 /// must point to `ndim` numbers and whose elements must be readable, and for `out` writable, as these
-/// say; `empty_cells` must point to a writable size_t. Nothing may write to `array` and `mask` during the
+/// say, each array within one allocation; `empty_cells` must point to a writable size_t. Nothing may write to `array` and `mask` during the
 /// call.
 #[ffi_export]
 pub unsafe extern "C" fn mean_reduce(

@@ -24,6 +24,7 @@ pub(crate) struct Cell<'a, E> {
     in_place: bool,
     /// The run, so far as it is packed; else where it is.
     buffer: Vec<E>,
+    room: usize,
     packed: usize,
     run: *const E,
     /// Which of the elements being packed count, and the other parts of complex ones.
@@ -59,7 +60,8 @@ impl<'a, E: Element> Cell<'a, E> {
             read: 0,
             ended: false,
             in_place,
-            buffer: vec![E::zero(); room],
+            buffer: vec![],
+            room,
             packed: 0,
             counts: Vec::new(),
             parts: Vec::new(),
@@ -71,6 +73,11 @@ impl<'a, E: Element> Cell<'a, E> {
     /// Where the cell is.
     pub fn place(&self) -> Place {
         self.cells.place
+    }
+
+    /// Goes to a cell: one of those that it was made for.
+    pub fn move_to(&mut self, place: Place) {
+        self.cells.place = place;
     }
 
     /// Goes to the next cell; false after the last.
@@ -102,6 +109,7 @@ impl<'a, E: Element> Cell<'a, E> {
             return true;
         }
         self.packed = 0;
+        self.buffer.resize(self.room, E::zero());
         while !self.ended && self.packed < self.buffer.len() {
             let room = self.buffer.len() - self.packed;
             let len = room.min(self.inner.len - self.read);

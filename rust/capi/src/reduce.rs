@@ -355,6 +355,8 @@ unsafe fn means<E: Element>(job: &Job) -> usize {
         // SAFETY: the caller vouches for the elements of every cell; so also below.
         unsafe { Table::<E>::new(*level, source, kept, *first) }
     });
+    // SAFETY: as above.
+    let mut cell = unsafe { Cell::<E>::new(*level, source, kept, *first) };
     if let Some(mut table) = table.flatten() {
         loop {
             let shape = table.shape();
@@ -363,8 +365,7 @@ unsafe fn means<E: Element>(job: &Job) -> usize {
                 put(first.moved(&axis, column as isize), mean);
             });
             for column in open {
-                // SAFETY: as above.
-                let mut cell = unsafe { Cell::<E>::new(*level, source, &[], table.place(column)) };
+                cell.move_to(table.place(column));
                 let mean = cell.mean(*format).unwrap_or_else(|| E::nothing(*format));
                 put(cell.place(), mean);
             }
@@ -373,8 +374,6 @@ unsafe fn means<E: Element>(job: &Job) -> usize {
             }
         }
     }
-    // SAFETY: as above.
-    let mut cell = unsafe { Cell::<E>::new(*level, source, kept, *first) };
     let mut empty = 0;
     loop {
         let mean = cell.mean(*format);

@@ -51,7 +51,7 @@ impl<'a, E: Element> Table<'a, E> {
         let (run, row) = source.axes.last().map_or((1, 0), |axis| (axis.len, axis.data));
         let together = run <= FEW || columns.data < row;
         let counted = source.mask.is_none() && source.skip.is_none();
-        if !together || !counted || n > MOST_ROWS || columns.len < WORTH_A_TABLE {
+        if !together || !counted || n as u64 > MOST_ROWS || columns.len < WORTH_A_TABLE {
             return None;
         }
         let copies = (TILE / columns.len).min(n / WORTH_A_COPY).max(1);
@@ -122,6 +122,9 @@ impl<'a, E: Element> Table<'a, E> {
 impl<E: Element> Rows<E> for Table<'_, E> {
     fn rows(&mut self, rows: Range<usize>, columns: Range<usize>) -> [&[E]; ROWS] {
         let Shape { copies, n, .. } = self.shape;
+        // What `new`'s caller vouches for.
+        assert!(rows.end <= self.shape.rows && columns.end <= self.shape.columns * copies);
+        assert!(rows.len() <= ROWS);
         let (len, width, size) = (self.shape.columns, columns.len(), size_of::<E>());
         if self.buffer.is_empty() && !(self.in_place && n % copies as u64 == 0) {
             self.buffer = vec![E::zero(); ROWS * TILE.min(len * copies)];

@@ -7,8 +7,11 @@
 
 use crate::element::Float;
 use crate::format::Binary;
+use crate::level::vectorize;
 use crate::quotient::{round_mean, round_quotient};
 use crate::runs::Runs;
+use crate::tile::{Rows, Shape, ROWS, TILE};
+use fearless_simd::Level;
 
 /// Bits in a digit. A digit lives in an i64, whose other bits save the carries.
 const DIGIT_BITS: u32 = 32;
@@ -60,13 +63,52 @@ pub(crate) fn exact_mean_of_runs<E: Float>(runs: &mut dyn Runs<E>, format: Binar
 
 /// Which elements are there that are not finite.
 #[derive(Clone, Copy, Default)]
-struct Specials {
+pub(crate) struct Specials {
     nan: bool,
     plus: bool,
     minus: bool,
 }
 
 impl Specials {
+    /// Those of each column of a table.
+    pub fn of_columns<E: Float, R: Rows<E>>(
+        level: Level,
+        table: &mut R,
+        shape: Shape,
+    ) -> Vec<Self> {
+        let Shape { rows, columns, copies, .. } = shape;
+        let wide = columns * copies;
+        let mut found = vec![0_u8; wide];
+        for first in (0..wide).step_by(TILE) {
+            let until = wide.min(first + TILE);
+            for from in (0..rows).step_by(ROWS) {
+                let to = rows.min(from + ROWS);
+                let eight = table.rows(from..to, first..until);
+                vectorize(
+                    level,
+                    #[inline(always)]
+                    || {
+                        for row in &eight[..to - from] {
+                            for (found, x) in found[first..until].iter_mut().zip(*row) {
+                                let nan = x.magnitude_bits() > E::INFINITY;
+                                let plus = x.to_bits() == E::INFINITY;
+                                let minus = x.to_bits() == E::INFINITY | E::SIGN;
+                                *found |=
+                                    u8::from(nan) | u8::from(plus) << 1 | u8::from(minus) << 2;
+                            }
+                        }
+                    },
+                );
+            }
+        }
+        let of = |column: usize| {
+            let of_copies = found[column..].iter().step_by(columns).take(copies);
+            let all = of_copies.fold(0, |all, found| all | found);
+            Self { nan: all & 1 != 0, plus: all & 2 != 0, minus: all & 4 != 0 }
+        };
+        (0..columns).map(of).collect()
+    }
+
     #[inline(always)]
     fn of<E: Float>(data: &[E]) -> Self {
         // In chunks, so that a vector loop looks at them and an early one ends the search.
@@ -89,12 +131,12 @@ impl Specials {
         self.minus |= other.minus;
     }
 
-    fn any(self) -> bool {
+    pub fn any(self) -> bool {
         self.nan || self.plus || self.minus
     }
 
     /// An infinity, or NaN for a NaN or infinities of both signs.
-    fn mean(self, format: Binary) -> u64 {
+    pub fn mean(self, format: Binary) -> u64 {
         if self.nan || (self.plus && self.minus) {
             format.nan()
         } else {

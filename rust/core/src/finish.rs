@@ -37,7 +37,8 @@
 //! and it is if the mean has 53 bits at all.
 //!
 //! A zero is exact in the same way, and +0.0: T1 - A1 is +0.0 if T1 is A1, and so is all that
-//! follows. Where only the ends are 0, one of them has a sign, or is not 0.
+//! follows. Where low parts were rounded (copies), a sum of 0 says nothing: the radius may underflow
+//! to 0 with it. Where only the ends are 0, one of them has a sign, or is not 0.
 
 use crate::element::Float;
 use crate::format::Format;
@@ -171,7 +172,7 @@ impl<S: Simd> Total<S> {
         };
         let (size, tiny) = (q.abs(), splat(TINY));
         let usual = size.simd_ge(tiny) & size.simd_le(splat(f64::MAX)) & half_unit.simd_ge(tiny);
-        let nothing = h.simd_eq(zero) & bound.simd_eq(zero);
+        let nothing = h.simd_eq(zero) & exact;
         (low, bits::<S>(low).simd_eq(bits::<S>(high)) & (usual | nothing))
     }
 }

@@ -65,7 +65,7 @@ pub const ROWS: usize = 8;
 /// Columns are asked for by so many.
 pub const TILE: usize = 1024;
 /// More rows than any array has, and than `upper` is sure to hold.
-pub const MOST_ROWS: usize = 1 << 32;
+pub const MOST_ROWS: u64 = 1 << 32;
 /// The most columns in a group: 4 vectors of 512 bits.
 pub(crate) const MOST: usize = 32;
 /// With so many elements in a column or fewer, what is dropped is looked at: exact ties come once in
@@ -152,7 +152,7 @@ pub fn means_of_columns<E: Float, R: Rows<E>>(
     shape: Shape,
     means: &mut [E],
 ) -> Vec<usize> {
-    assert!(means.len() == shape.columns && shape.n > 0 && shape.rows <= MOST_ROWS);
+    assert!(means.len() == shape.columns && shape.n > 0 && shape.rows as u64 <= MOST_ROWS);
     assert!(shape.copies == 1 || shape.copies * shape.columns <= TILE);
     dispatch!(level, simd => {
         if has_fma(simd) {

@@ -342,3 +342,29 @@ fn random_shapes<F: Tested>() {
         Table::<F>::of_families(rows, columns, round % 2, round as u64, None).check("random");
     }
 }
+
+/// What the copies of a column drop when their low parts are added up is more than the radius can say
+/// where all is subnormal: a sum of -1 unit is no zero.
+#[test]
+fn a_sum_near_zero_of_copies_keeps_its_sign() {
+    let unit = |n: i64| n as f64 * f64::from_bits(1);
+    for (n, columns) in [(1 << 14, 4), (1 << 15, 4), (1 << 15, 16), (1 << 16, 4)] {
+        let whole = (1_i64 << 53) + (1 << 47);
+        let part = 1_i64 << 41;
+        let parts = (whole - 1) / part;
+        let mut column = vec![0.0; n];
+        column[0] = unit(-whole);
+        column[n - 1 - parts as usize..n - 1].fill(unit(part));
+        column[n - 1] = unit(whole - 1 - parts * part);
+        let data: Vec<f64> = column.iter().flat_map(|&x| vec![x; columns]).collect();
+        assert_eq!(exact_mean(&column).map(f64::to_bits), Some((-0.0_f64).to_bits()));
+        for (name, level) in levels() {
+            let mut table = Contiguous::new(&data, columns);
+            let (shape, mut means) = (table.shape(), vec![0.0; columns]);
+            let open = means_of_columns(level, &mut table, shape, &mut means);
+            for column in (0..columns).filter(|column| !open.contains(column)) {
+                assert_eq!(means[column].to_bits(), (-0.0_f64).to_bits(), "{name}, {n} rows");
+            }
+        }
+    }
+}
