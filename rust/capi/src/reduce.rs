@@ -346,10 +346,9 @@ impl View<'_> {
 /// cell of the result writable.
 unsafe fn means<E: Element>(job: &Job) -> usize {
     let Job { level, source, kept, first, format, .. } = job;
-    let put = |place: Place, mean| {
-        let out = job.out.wrapping_offset(place.out);
+    let put = |offset: isize, mean| {
         // SAFETY: a cell of the result, of this size.
-        unsafe { write(out, mean, job.out_size) };
+        unsafe { write(job.out.wrapping_offset(offset), mean, job.out_size) };
     };
     let table = E::takes_columns(*format).then(|| {
         // SAFETY: the caller vouches for the elements of every cell; so also below.
@@ -360,14 +359,14 @@ unsafe fn means<E: Element>(job: &Job) -> usize {
     if let Some(mut table) = table.flatten() {
         loop {
             let shape = table.shape();
-            let (first, axis) = (table.place(0), table.columns());
+            let (first, step) = (table.place(0).out, table.columns().out);
             let open = E::means_of_columns(*level, &mut table, shape, *format, |column, mean| {
-                put(first.moved(&axis, column as isize), mean);
+                put(first + step * column as isize, mean);
             });
             for column in open {
                 cell.move_to(table.place(column));
                 let mean = cell.mean(*format).unwrap_or_else(|| E::nothing(*format));
-                put(cell.place(), mean);
+                put(cell.place().out, mean);
             }
             if !table.advance() {
                 return 0;
@@ -378,7 +377,7 @@ unsafe fn means<E: Element>(job: &Job) -> usize {
     loop {
         let mean = cell.mean(*format);
         empty += usize::from(mean.is_none());
-        put(cell.place(), mean.unwrap_or_else(|| E::nothing(*format)));
+        put(cell.place().out, mean.unwrap_or_else(|| E::nothing(*format)));
         if !cell.advance() {
             return empty;
         }
