@@ -65,7 +65,15 @@ use window::Sum;
 /// assert_eq!(mean::<f32>(level, &[]), None);
 /// ```
 pub fn mean<E: Element<Mean: Format>>(level: Level, data: &[E]) -> Option<E::Mean> {
-    mean_as(level, data, data.len() as u64, E::Mean::BINARY).map(E::Mean::from_bits)
+    if data.is_empty() {
+        return None;
+    }
+    // The integers, too, profit from a level's instructions. (And the short calls from a format that the
+    // compiler knows: it does not see through the boundary between levels.)
+    let mean = dispatch!(level, simd => {
+        E::mean_bits(simd, data, data.len() as u64, E::Mean::BINARY)
+    });
+    Some(E::Mean::from_bits(mean))
 }
 
 /// The encoding of the mean of `data`, rounded once to `format`; of these elements `n` count, and the
@@ -82,7 +90,6 @@ pub fn mean_as<E: Element>(level: Level, data: &[E], n: u64, format: Binary) -> 
     if n == 0 {
         return None;
     }
-    // The integers, too, profit from a level's instructions.
     Some(dispatch!(level, simd => E::mean_bits(simd, data, n, format)))
 }
 
@@ -292,7 +299,7 @@ impl<E: Float> Sums<E> {
     }
 
     #[inline(always)]
-    fn mean(mut self, n: u64, format: Binary) -> Attempt {
+    fn mean(&mut self, n: u64, format: Binary) -> Attempt {
         let Some(last) = &self.last else {
             return Attempt::Unknown;
         };
