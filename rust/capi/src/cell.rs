@@ -153,6 +153,9 @@ impl<'a, E: Element> Cell<'a, E> {
                 if mask.is_none() && skip.is_none() {
                     return len;
                 }
+                if mask.is_none() && skip == Some(0) {
+                    return len - drop_all_missing(packed);
+                }
                 counts.clear();
                 counts.resize(len, 1_u8);
                 if let Some(mask) = mask {
@@ -178,6 +181,18 @@ impl<'a, E: Element> Cell<'a, E> {
             },
         )
     }
+}
+
+/// Puts zeros in place of NaNs and NaTs; returns how many there were.
+#[inline(always)]
+fn drop_all_missing<E: Element>(elements: &mut [E]) -> usize {
+    let mut missing = 0_u32;
+    for x in elements {
+        let is_missing = x.is_missing();
+        missing += u32::from(is_missing);
+        *x = if is_missing { E::zero() } else { *x };
+    }
+    missing as usize
 }
 
 /// Elements that are NaN or NaT do not count.
