@@ -31,11 +31,11 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-# Debug for the overflow checks, release for the million cases and the library that C links with.
+# Debug for the overflow checks (and the release library that C links with), quick for the million cases.
 test-rust: tools
 	cargo test --workspace --locked
-	cargo test --release --locked -p mean-core
-	cargo run --release --locked -p mean-core --example soak -- $(SLICE)
+	cargo test --profile quick --locked -p mean-core
+	cargo run --profile quick --locked -p mean-core --example soak -- $(SLICE)
 
 # That the benchmarks run. In CI only: the peers have no wheels for some Pythons.
 test-bench: $(VENV)/.installed $(VENV)/.bench
@@ -51,7 +51,7 @@ test-matrix: $(VENV)/.installed dist
 
 # Random inputs at every SIMD level against the exact path.
 soak: tools
-	cargo run --release --locked -p mean-core --example soak -- $(SECONDS)
+	cargo run --profile quick --locked -p mean-core --example soak -- $(SECONDS)
 
 # compute_mean beside its peers: writes docs/benchmarks.md and docs/throughput.png.
 bench: $(VENV)/.installed $(VENV)/.bench
