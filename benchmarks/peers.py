@@ -41,12 +41,21 @@ def correctly_rounded(mean):
     return int(sum(mean(a) == compute_mean(a) for a in cases))
 
 
+def in_another_order(mean):
+    """Return how many of a thousand means change if their numbers are sorted."""
+    rng = np.random.default_rng(0)
+    cases = [rng.normal(size=rng.integers(2, 20)) for _ in range(1000)]
+    return int(sum(mean(a) != mean(np.sort(a)) for a in cases))
+
+
 def main():
     """Print a line for each case."""
     warnings.simplefilter("ignore")
     for name, a in CASES.items():
         print(name, {peer: answer(mean, a) for peer, mean in PEERS.items()}, sep=": ")
-    print("of 1000 cases:", {peer: correctly_rounded(mean) for peer, mean in PEERS.items()})
+    for count in correctly_rounded, in_another_order:
+        found = {peer: count(mean) for peer, mean in PEERS.items()}
+        print(f"{count.__name__} of 1000: {found}")
 
 
 if __name__ == "__main__":

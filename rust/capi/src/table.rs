@@ -13,9 +13,6 @@ const SLAB: usize = 8 * TILE;
 const SLAB_OF_RUNS: usize = 256;
 /// Fewer cells are not worth a table.
 const WORTH_A_TABLE: usize = 4;
-/// A narrow table is not made wider than leaves so many rows: to add up a column's copies costs as
-/// much as some rows.
-const WORTH_A_COPY: usize = 32;
 
 /// The elements of the cells along one axis: a column for each.
 pub(crate) struct Table<'a, E> {
@@ -54,7 +51,7 @@ impl<'a, E: Element> Table<'a, E> {
         if !together || !counted || n as u64 > MOST_ROWS || columns.len < WORTH_A_TABLE {
             return None;
         }
-        let copies = (TILE / columns.len).min(n / WORTH_A_COPY).max(1);
+        let Shape { rows, copies, n, .. } = Shape::new(n, columns.len);
         let size = size_of::<E>() as isize;
         let dense = source.axes.len() == 1 && row == size * columns.len as isize;
         let plain =
@@ -67,12 +64,7 @@ impl<'a, E: Element> Table<'a, E> {
             columns,
             tables: Odometer::new(outer, first),
             slab: 0,
-            shape: Shape {
-                rows: n.div_ceil(copies),
-                columns: columns.len.min(slab(runs)),
-                copies,
-                n: n as u64,
-            },
+            shape: Shape { rows, columns: columns.len.min(slab(runs)), copies, n },
             in_place,
             runs,
             buffer: vec![],

@@ -25,6 +25,12 @@ impl Binary {
         self.precision - 1
     }
 
+    /// Whether it is so much narrower than float64 lanes that what one window drops does not show.
+    #[inline(always)]
+    pub(crate) const fn is_narrow(self) -> bool {
+        self.precision <= Self::B32.precision
+    }
+
     /// The biased exponent of infinities and NaNs: all ones.
     #[inline(always)]
     pub const fn special(self) -> u64 {

@@ -11,16 +11,28 @@ use crate::runs::Runs;
 use crate::tile::{Rows, Shape, ROWS, TILE};
 use fearless_simd::{Level, Simd};
 
+/// So many halves cannot overflow an i64.
+const BLOCK_OF_HALVES: usize = 1 << 30;
+
 /// An element that is an integer.
 trait Integer: Copy {
     /// So many elements cannot overflow the partial sums of `sum_of_block`.
-    const BLOCK: usize;
+    const BLOCK: usize = BLOCK_OF_HALVES;
+
+    /// The upper and the lower half of an integer of 64 bits: neither is 2^32 or more.
+    fn halves(self) -> (i64, i64);
 
     /// The exact sum of at most `BLOCK` elements.
-    fn sum_of_block(block: &[Self]) -> i128;
-
-    /// The upper and the lower half of an integer of 64 bits, for sums of 2^30 of them.
-    fn halves(self) -> (i64, i64);
+    #[inline(always)]
+    fn sum_of_block(block: &[Self]) -> i128 {
+        let (mut high, mut low) = (0, 0);
+        for x in block {
+            let (upper, lower) = x.halves();
+            high += upper;
+            low += lower;
+        }
+        (i128::from(high) << 32) + i128::from(low)
+    }
 }
 
 /// The exact sum: below 2^127 for up to 2^63 - 1 elements below 2^64.
@@ -63,9 +75,9 @@ fn sums_of_columns<E: Integer + Element, R: Rows<E>>(
         let (missing, sums) = (&mut missing[..width], &mut sums[..width]);
         missing.fill(0);
         sums.fill(0);
-        for from in (0..rows).step_by(1 << 30) {
+        for from in (0..rows).step_by(BLOCK_OF_HALVES) {
             let (mut high, mut low) = ([0_i64; TILE], [0_i64; TILE]);
-            let until = rows.min(from + (1 << 30));
+            let until = rows.min(from + BLOCK_OF_HALVES);
             for from in (from..until).step_by(ROWS) {
                 let until = until.min(from + ROWS);
                 let eight = table.rows(from..until, first..first + width);
@@ -127,24 +139,13 @@ macro_rules! narrow {
 
 narrow! { u8 in u32; i8 in i32; u16 in u32; i16 in i32; u32 in u64; i32 in i64; }
 
-/// Integers of 64 bits: their upper and their lower halves.
+/// Integers of 64 bits: by their halves.
 macro_rules! wide {
     ($($element:ident)*) => {$(
         impl Integer for $element {
-            const BLOCK: usize = 1 << 31;
-
-            #[inline(always)]
-            fn sum_of_block(block: &[Self]) -> i128 {
-                let (mut high, mut low): ($element, u64) = (0, 0);
-                for &x in block {
-                    high += x >> 32; // rounds down, so that the lower half is never negative
-                    low += x as u64 & 0xffff_ffff;
-                }
-                (i128::from(high) << 32) + i128::from(low)
-            }
-
             #[inline(always)]
             fn halves(self) -> (i64, i64) {
+                // (A shift rounds down, so that the lower half is never negative.)
                 ((self >> 32) as i64, self as i64 & 0xffff_ffff)
             }
         }
@@ -245,18 +246,6 @@ impl Time {
 
 /// NaT counts as the value that it is: who finds one in time does not look at the sum.
 impl Integer for Time {
-    const BLOCK: usize = i64::BLOCK;
-
-    #[inline(always)]
-    fn sum_of_block(block: &[Self]) -> i128 {
-        let (mut high, mut low) = (0_i64, 0_u64);
-        for &Self(x) in block {
-            high += x >> 32;
-            low += x as u64 & 0xffff_ffff;
-        }
-        (i128::from(high) << 32) + i128::from(low)
-    }
-
     #[inline(always)]
     fn halves(self) -> (i64, i64) {
         self.0.halves()

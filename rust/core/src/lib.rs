@@ -43,7 +43,7 @@ pub use format::{Binary, Format};
 pub use integer::{Bool, Time};
 pub use level::{levels, vectorize};
 pub use runs::Runs;
-pub use tile::{means_of_columns, Contiguous, Rows, Shape, MOST_ROWS, ROWS, TILE};
+pub use tile::{means_of_columns, Rows, Shape, MOST_ROWS, ROWS, TILE};
 pub use transpose::transpose;
 
 use certificate::{Bounded, BoundedDigits};
@@ -130,7 +130,7 @@ fn mean_of_runs_at<S: Simd, E: Float>(
     format: Binary,
 ) -> Option<u64> {
     if environment::is_default() {
-        let first = if format.fraction_bits() <= Binary::B32.fraction_bits() {
+        let first = if format.is_narrow() {
             attempt_runs::<S, E, false, false>(simd, runs, format)
         } else {
             attempt_runs::<S, E, false, true>(simd, runs, format)
@@ -190,11 +190,9 @@ const _: () = assert!(WORTH_NARROWING >= 2 * window::SAMPLE);
 /// common. The flag costs every call half as much again, a tie costs one call twice.
 #[inline(always)]
 fn mean_by_windows<S: Simd, E: Float>(simd: S, data: &[E], n: u64, format: Binary) -> Option<u64> {
-    // What one window drops does not show in a result so much narrower than the lanes.
-    let narrow_result = format.fraction_bits() <= Binary::B32.fraction_bits();
-    let first = if E::Lane::NARROW && narrow_result && data.len() >= WORTH_NARROWING {
+    let first = if E::Lane::NARROW && format.is_narrow() && data.len() >= WORTH_NARROWING {
         attempt_narrow(simd, data, n, format)
-    } else if narrow_result {
+    } else if format.is_narrow() {
         attempt::<S, E, f64, false, false>(simd, data, n, format)
     } else {
         attempt::<S, E, f64, false, true>(simd, data, n, format)

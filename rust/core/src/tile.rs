@@ -100,45 +100,11 @@ pub struct Shape {
     pub n: u64,
 }
 
-/// A table in one piece of memory, row after row: a narrow one as fewer, wider rows.
-pub struct Contiguous<'a, E> {
-    data: &'a [E],
-    shape: Shape,
-    /// The last row, filled up with zeros, if the table ends in the midst of it.
-    last: Vec<E>,
-}
-
-impl<'a, E: Float> Contiguous<'a, E> {
-    /// The table of `data` with so many columns, which divide its length.
-    pub fn new(data: &'a [E], columns: usize) -> Self {
-        let n = data.len() / columns;
-        debug_assert!(n * columns == data.len());
+impl Shape {
+    /// Of a table with `n` elements in each column: a narrow one is made wider.
+    pub fn new(n: usize, columns: usize) -> Self {
         let copies = (TILE / columns).min(n / WORTH_A_COPY).max(1);
-        let width = copies * columns;
-        let mut last = data[data.len() / width * width..].to_vec();
-        if !last.is_empty() {
-            last.resize(width, E::signed(false, 0));
-        }
-        let rows = n.div_ceil(copies);
-        Self { data, shape: Shape { rows, columns, copies, n: n as u64 }, last }
-    }
-
-    /// What [`means_of_columns`] is to be told.
-    pub fn shape(&self) -> Shape {
-        self.shape
-    }
-}
-
-impl<E: Float> Rows<E> for Contiguous<'_, E> {
-    #[inline(always)]
-    fn rows(&mut self, rows: Range<usize>, columns: Range<usize>) -> [&[E]; ROWS] {
-        let width = self.shape.columns * self.shape.copies;
-        let mut found = [&self.last[..0]; ROWS];
-        for (found, row) in found.iter_mut().zip(rows) {
-            let row = self.data.get(row * width..(row + 1) * width).unwrap_or(&self.last);
-            *found = &row[columns.clone()];
-        }
-        found
+        Self { rows: n.div_ceil(copies), columns, copies, n: n as u64 }
     }
 }
 
@@ -170,8 +136,7 @@ fn means_at<S: Simd, E: Float, R: Rows<E>, const FMA: bool>(
     shape: Shape,
     means: &mut [E],
 ) -> Vec<usize> {
-    // What one window drops does not show in so much narrower a result.
-    match (shape.n <= FEW, E::PRECISION <= f32::PRECISION) {
+    match (shape.n <= FEW, E::BINARY.is_narrow()) {
         (false, false) => means_by::<S, E, R, false, true, FMA>(simd, table, shape, means),
         (true, false) => means_by::<S, E, R, true, true, FMA>(simd, table, shape, means),
         (false, true) => means_by::<S, E, R, false, false, FMA>(simd, table, shape, means),

@@ -2,23 +2,17 @@
 //!
 //! Each column of a table is of another family and scale: its neighbours are none of its business.
 
+#[macro_use]
+mod each;
 #[allow(dead_code, reason = "what only the single mean's tests need")]
 mod families;
 
+use each::breadth;
 use families::{Family, Input, Random, Tested, GROUPS};
-use mean_core::{exact_mean, levels, mean, means_of_columns, Contiguous, Rows, Shape, ROWS, TILE};
+use mean_core::{exact_mean, levels, mean, means_of_columns, Float, Rows, Shape, ROWS, TILE};
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use std::ops::Range;
-
-/// Release mode is for breadth; the debug run, some 50 times slower, is for its overflow checks.
-const fn breadth(debug: usize, release: usize) -> usize {
-    if cfg!(debug_assertions) {
-        debug
-    } else {
-        release
-    }
-}
 
 /// A table, row after row with `gap` elements between them that nobody may read, and its means.
 struct Table<F> {
@@ -27,6 +21,47 @@ struct Table<F> {
     columns: usize,
     gap: usize,
     means: Vec<F>,
+}
+
+/// A table in one piece of memory, row after row: a narrow one as fewer, wider rows.
+struct Contiguous<'a, E> {
+    data: &'a [E],
+    shape: Shape,
+    /// The last row, filled up with zeros, if the table ends in the midst of it.
+    last: Vec<E>,
+}
+
+impl<'a, E: Float> Contiguous<'a, E> {
+    /// The table of `data` with so many columns, which divide its length.
+    fn new(data: &'a [E], columns: usize) -> Self {
+        let n = data.len() / columns;
+        debug_assert!(n * columns == data.len());
+        let shape = Shape::new(n, columns);
+        let width = shape.copies * columns;
+        let mut last = data[data.len() / width * width..].to_vec();
+        if !last.is_empty() {
+            last.resize(width, E::signed(false, 0));
+        }
+        Self { data, shape, last }
+    }
+
+    /// What [`means_of_columns`] is to be told.
+    fn shape(&self) -> Shape {
+        self.shape
+    }
+}
+
+impl<E: Float> Rows<E> for Contiguous<'_, E> {
+    #[inline(always)]
+    fn rows(&mut self, rows: Range<usize>, columns: Range<usize>) -> [&[E]; ROWS] {
+        let width = self.shape.columns * self.shape.copies;
+        let mut found = [&self.last[..0]; ROWS];
+        for (found, row) in found.iter_mut().zip(rows) {
+            let row = self.data.get(row * width..(row + 1) * width).unwrap_or(&self.last);
+            *found = &row[columns.clone()];
+        }
+        found
+    }
 }
 
 /// Reads a table in place, and sees that it is asked for no more than it may be.
@@ -116,22 +151,6 @@ impl<F: Tested> Table<F> {
         }
         most
     }
-}
-
-/// Writes a test for each element type.
-macro_rules! for_each_type {
-    ($($test:ident),* $(,)?) => {
-        for_each_type!(@ f32, $($test),*);
-        for_each_type!(@ f64, $($test),*);
-    };
-    (@ $float:ident, $($test:ident),*) => {
-        mod $float {
-            $(#[test]
-            fn $test() {
-                super::$test::<$float>();
-            })*
-        }
-    };
 }
 
 for_each_type! {

@@ -2,8 +2,11 @@
 //!
 //! What is tried here is fixed; `examples/soak.rs` tries random inputs for as long as one likes.
 
+#[macro_use]
+mod each;
 mod families;
 
+use each::breadth;
 use families::{
     compare, Family, Input, Tested, BLOCKS_PER_FLUSH, GROUPS, GROUPS_PER_BLOCK, NARROW_FROM,
     NARROW_GROUPS, NARROW_GROUPS_PER_BLOCK, WIDEN_REST,
@@ -11,15 +14,6 @@ use families::{
 use mean_core::{exact_mean, levels, mean};
 use rand::seq::SliceRandom;
 use rand::SeedableRng;
-
-/// Release mode is for breadth; the debug run, some 50 times slower, is for its overflow checks.
-const fn breadth(debug: usize, release: usize) -> usize {
-    if cfg!(debug_assertions) {
-        debug
-    } else {
-        release
-    }
-}
 
 /// Checks every family at every one of `sizes`, each time with other data, `offset` elements into
 /// the allocation.
@@ -39,22 +33,6 @@ fn check_families<F: Tested>(sizes: impl IntoIterator<Item = usize>, offset: usi
 /// `reach` sizes to either side of `seam`.
 fn around(seam: usize, reach: usize) -> impl Iterator<Item = usize> {
     seam - reach..=seam + reach
-}
-
-/// Writes a test for each element type.
-macro_rules! for_each_type {
-    ($($test:ident),* $(,)?) => {
-        for_each_type!(@ f32, $($test),*);
-        for_each_type!(@ f64, $($test),*);
-    };
-    (@ $float:ident, $($test:ident),*) => {
-        mod $float {
-            $(#[test]
-            fn $test() {
-                super::$test::<$float>();
-            })*
-        }
-    };
 }
 
 for_each_type! {
