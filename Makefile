@@ -43,8 +43,8 @@ test-bench: $(VENV)/.installed $(VENV)/.bench
 	$(BIN)/python benchmarks/peers.py
 
 # The editable install, and the distributions that the matrix has just installed.
-test-python: $(VENV)/.installed dist
-	cd tests && ../$(BIN)/python -m pytest . ../README.md --pyargs mean --dist ../dist
+test-python: $(VENV)/.installed $(VENV)/.world dist
+	cd tests && ../$(BIN)/python -m pytest . ../README.md --pyargs mean --dist ../dist --world pandas,arrow,xarray
 
 test-matrix: $(VENV)/.installed dist
 	$(BIN)/tox $(TOX) --installpkg "$$(ls dist/*.whl)"
@@ -80,6 +80,10 @@ $(VENV)/.tools: pyproject.toml | tools
 	"$(PYTHON)" -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --group dev
+	touch $@
+
+$(VENV)/.world: $(VENV)/.tools
+	$(BIN)/python -m pip install --quiet --group world
 	touch $@
 
 $(VENV)/.bench: $(VENV)/.tools

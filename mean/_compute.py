@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
 import numpy as np
 
+from mean._input import Input, as_input, as_mask, refuse_subclass
 from mean._library import MeanError, Status, lib
 from mean._mean_cffi import ffi
 
@@ -120,7 +121,9 @@ def compute_mean(
     ----------
     a : array_like
         Truth values, integers, floats up to 64 bits, ``bfloat16``, complex numbers or times, of any
-        shape, strides, byte order and alignment. Never written to, and never copied as a whole.
+        shape, strides, byte order and alignment. Never written to, and an array is never copied as
+        a whole. What a masked array masks does not count. Nulls (of pandas, pyarrow and polars) are
+        an error, unless `skipna` leaves them out; a NaN in them is a number.
     axis : int or tuple of int, optional
         The axes along which the means are. By default all of them; ``()`` is none of them.
     dtype : dtype, optional
@@ -128,13 +131,13 @@ def compute_mean(
         cast first. Not for times.
     out : numpy.ndarray, optional
         Where the result goes; it is returned. It must have the shape of the result. Without
-        `dtype`, its dtype is that of the result. It may overlap `a`.
+        `dtype`, its dtype is that of the result. It may overlap `a`. It may be masked if `a` is.
     keepdims : bool, optional
         Whether the axes of the means stay, with length 1.
     where : array_like of bool, optional
         Which elements count. It broadcasts to the shape of `a`.
     skipna : bool, optional
-        Whether NaNs and NaTs do not count; nor complex numbers of which either part is NaN.
+        Whether NaNs, NaTs and nulls do not count; nor complex numbers of which either part is NaN.
 
     Returns
     -------
@@ -142,13 +145,15 @@ def compute_mean(
         RN((x_1 + ... + x_n) / n), to nearest, ties to even: float64 for integers and truth values,
         else the dtype of `a` in native byte order. Times are rounded to their unit. It depends on
         the numbers alone: not on their order or layout, nor on the machine. Where no element counts
-        it is NaN or NaT.
+        it is NaN or NaT; of a masked array it is masked instead.
 
     Raises
     ------
     MeanError
         Where `a` has no elements and the result has some, or shapes do not go together. A
         `ValueError`.
+    ValueError
+        Where `a` has nulls and `skipna` is not set; or where `out` cannot be written to.
     numpy.exceptions.AxisError
         Where `a` has no such axis.
     TypeError
@@ -268,16 +273,17 @@ def _reduce(
     skipna: bool,
 ) -> Any:
     """Return what `compute_mean` promises, by one call of the library."""
-    array = _as_array(a)
+    given = as_input(a)
+    array = given.array
     known = _look_at(array.dtype)
     if known is None:
         raise _no_mean_of(array.dtype)
     axes = _axes(axis, array.ndim)
     shape = _result_shape(array, axes, keepdims)
     if out is not None:
-        _check_out(out, shape)
+        _check_out(out, shape, masked=given.masked)
     result_dtype = _result_dtype(array.dtype, known.mean, dtype, out)
-    mask = None if where is True else _as_mask(where)
+    mask = _what_counts(given, where, skipna)
     # A mean of real numbers is real, whatever it becomes.
     part = result_dtype
     if result_dtype.kind == "c" != array.dtype.kind:
@@ -285,11 +291,12 @@ def _reduce(
     result: NDArray[Any] = np.empty(shape, part)
     status, empty = _call(array, known.tag, mask, axes, bool(skipna), result)
     if status:
-        given = f"got an array of shape {array.shape}"
+        got = f"got an array of shape {array.shape}"
         raise MeanError(
-            Status(status), given if mask is None else f"{given} and a mask of shape {mask.shape}"
+            Status(status), got if mask is None else f"{got} and a mask of shape {mask.shape}"
         )
-    if empty:
+    shows_masks = given.masked and (out is None or isinstance(out, np.ma.MaskedArray))
+    if empty and not shows_masks:
         warnings.warn("Mean of empty slice", RuntimeWarning, stacklevel=3)
     if part != known.mean and _overflows(result, known, array, mask, axes, skipna):
         warnings.warn(
@@ -297,11 +304,15 @@ def _reduce(
             RuntimeWarning,
             stacklevel=3,
         )
-    if out is not None:
-        np.asarray(out)[...] = result
-        return out
     if part is not result_dtype:
         result = result.astype(result_dtype)
+    if shows_masks:
+        unmasked = np.ma.nomask if given.valid is None else False
+        gone = _where_none(array, mask, axes, keepdims, skipna) if empty else unmasked
+        result = np.ma.MaskedArray(result, gone)
+    if out is not None:
+        (out if shows_masks else np.asarray(out))[...] = result
+        return out
     return result if result.ndim else result[()]
 
 
@@ -373,10 +384,11 @@ def _axes(axis: int | tuple[int, ...] | None, ndim: int) -> int:
     return bits
 
 
-def _check_out(out: object, shape: tuple[int, ...]) -> None:
+def _check_out(out: object, shape: tuple[int, ...], *, masked: bool) -> None:
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out must be a numpy.ndarray, not {type(out).__name__}")
-    _refuse_subclasses(out)
+    if not (masked and type(out) is np.ma.MaskedArray):
+        refuse_subclass(out)
     if not out.flags.writeable:
         raise ValueError("out is read-only; pass an array that can be written to")
     if out.shape != shape:
@@ -419,13 +431,38 @@ def _result_dtype(
     return wanted
 
 
-def _as_mask(where: ArrayLike) -> NDArray[Any]:
-    mask = np.asanyarray(where)
-    _refuse_subclasses(mask)
-    _refuse_subclasses(where)
-    if mask.dtype != np.bool_:
-        raise TypeError(f"where must be boolean, not {mask.dtype}; compare first: where=w != 0")
-    return np.asarray(mask)
+def _what_counts(given: Input, where: ArrayLike, skipna: bool) -> NDArray[np.bool_] | None:
+    """Return a mask that broadcasts to the array, or None."""
+    if given.valid is not None and not given.masked and not skipna:
+        nulls = given.valid.size - np.count_nonzero(given.valid)
+        raise ValueError(
+            f"{nulls} of {given.valid.size} elements are null; pass skipna=True to leave them out, "
+            "or fill them"
+        )
+    if where is True:
+        return given.valid
+    mask = as_mask(where)
+    if given.valid is None:
+        return mask
+    try:
+        return given.valid & np.broadcast_to(mask, given.valid.shape)
+    except ValueError:
+        return mask  # which the library refuses by its shape
+
+
+def _where_none(
+    array: NDArray[Any],
+    mask: NDArray[np.bool_] | None,
+    axes: int,
+    keepdims: bool,
+    skipna: bool,
+) -> NDArray[np.bool_]:
+    """Return in which means no element counts."""
+    counts = np.broadcast_to(np.True_ if mask is None else mask, array.shape)
+    if skipna:
+        counts = counts & ~np.isnan(array)
+    along = tuple(k for k in range(array.ndim) if axes >> k & 1)
+    return np.asarray(~counts.any(axis=along, keepdims=keepdims))
 
 
 def _overflows(
@@ -446,14 +483,6 @@ def _overflows(
     )
 
 
-def _as_array(a: ArrayLike) -> NDArray[Any]:
-    """Return `a` as an array that means its numbers alone."""
-    array = np.asanyarray(a)
-    _refuse_subclasses(array)
-    _refuse_subclasses(a)
-    return np.asarray(array)
-
-
 def _no_mean_of(dtype: np.dtype[Any]) -> TypeError:
     way_out = (
         "convert first, for example with numpy.asarray(a, dtype=numpy.float64)"
@@ -464,17 +493,3 @@ def _no_mean_of(dtype: np.dtype[Any]) -> TypeError:
         f"compute_mean does not take dtype {dtype}, only {', '.join(_TAGS)}, timedelta64 and "
         f"datetime64; {way_out}"
     )
-
-
-def _refuse_subclasses(a: object) -> None:
-    """Raise TypeError where `a` is an array that means more than its numbers, or holds one."""
-    if isinstance(a, np.ndarray) and type(a) not in (np.ndarray, np.memmap, np.matrix):
-        raise TypeError(
-            f"compute_mean does not take {type(a).__module__}.{type(a).__name__}, whose mask, unit "
-            "or other meaning the mean would lose; pass the numbers that are meant, for example "
-            "a.compressed() of a masked array or numpy.asarray(a) of another"
-        )
-    if isinstance(a, (list, tuple)):
-        for item in a:
-            if isinstance(item, (list, tuple, np.ndarray)):
-                _refuse_subclasses(item)

@@ -11,14 +11,19 @@ hypothesis.settings.load_profile("default")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the folder of the distributions: without it, their tests are left out."""
+    """Add what some tests need: without it, they are left out."""
     parser.addoption("--dist", type=Path, help="folder with the sdist and the wheel to examine")
+    libraries = "comma-separated libraries beside NumPy whose tests to run: test_NAME.py of world/"
+    parser.addoption("--world", default="", help=libraries)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> "bool | None":
-    """Leave the distributions' tests to the run that is given them."""
+    """Leave the distributions and other libraries to the runs that are given them."""
     if collection_path.name == "test_distribution.py" and config.getoption("--dist") is None:
         return True
+    if collection_path.suffix == ".py" and collection_path.parent.name == "world":
+        library = collection_path.stem[len("test_") :]
+        return library not in config.getoption("--world").split(",") or None
     return None
 
 

@@ -1,6 +1,7 @@
 """The definition of the mean, in rational arithmetic: the loops are Python's, nothing is fast."""
 
 import math
+import warnings
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -155,3 +156,16 @@ def same(result, expected):
         and result.shape == expected.shape
         and result.tobytes() == expected.tobytes()
     )
+
+
+def warned(call):
+    """Return the result of a call, and which of the expected warnings it gave, in order."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = call()
+    messages = []
+    for warning in caught:
+        assert warning.category is RuntimeWarning
+        message = str(warning.message)
+        messages.append(next((m for m in (EMPTY, OVERFLOW) if m in message), message))
+    return result, messages

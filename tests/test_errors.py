@@ -1,6 +1,8 @@
 """Bad input: what is raised, and what it says."""
 
 import pickle
+from array import array
+from collections import UserList, deque
 
 import numpy as np
 import pytest
@@ -122,15 +124,37 @@ def test_a_subclass_is_refused_and_not_stripped(array):
         def __array__(self, dtype=None, copy=None):
             return array
 
-    for given in (array, [array, array], ([array],), Holder()):
+    hidden = ([array, array], ([array],), UserList([array]), deque([array]), [Holder()], Holder())
+    for given in hidden if np.ma.isMaskedArray(array) else (array, *hidden):
         with pytest.raises(TypeError, match=type(array).__name__) as caught:
             compute_mean(given)
         assert "a.compressed() of a masked array" in str(caught.value)
 
 
-def test_the_masked_constant_is_refused():
-    with pytest.raises(TypeError, match="MaskedConstant"):
-        compute_mean(np.ma.masked)
+def test_integers_that_numpy_would_round_are_refused():
+    big = 2**53 + 1
+    for given in (
+        [big, 0.5],
+        [[1, 2], (big, 1j)],
+        [2**64 - 1, -1],
+        [np.array([big]), np.array([0.5])],
+        deque([np.int64(big), 0.5]),
+    ):
+        with pytest.raises(TypeError, match=r"the integer \d+ does not fit the dtype of"):
+            compute_mean(given)
+    assert compute_mean([2**53, 0.5, -(2**53)]) == 0.5 / 3
+    assert compute_mean([2**63, -1]) == 2.0**62
+    assert compute_mean([1e300, 2**60]) == 5e299
+    assert compute_mean([big, big]) == 2**53  # both are integers
+
+
+def test_what_holds_numbers_item_by_item():
+    assert compute_mean(range(4)) == 1.5
+    assert compute_mean(array("i", [1, 2])) == 1.5
+    assert compute_mean(memoryview(array("d", [1, 2]))) == 1.5
+    assert compute_mean(bytearray([1, 2])) == 1.5
+    assert compute_mean(deque([1, [2][0]])) == 1.5
+    assert compute_mean([np.array([1.0, 2.0]), [3, 4]]) == 2.5
 
 
 def test_an_array_like_is_converted_once():
