@@ -23,13 +23,17 @@ CASES = {
     "int64 [2**53, 1, 1, -2**53]": np.array([2**53, 1, 1, -(2**53)]),
     "timedelta64[s] [1, 2, 2]": np.array([1, 2, 2], "m8[s]"),
     "datetime64[D] 1, 2, 2 of January": np.array(["2026-01-01", *["2026-01-02"] * 2], "M8[D]"),
+    "[1, 3, 1000], the last one masked": np.ma.array([1.0, 3.0, 1000.0], mask=[0, 0, 1]),
+    "int8 [1, null, 4], the null skipped": pyarrow.array([1, None, 4], pyarrow.int8()),
+    "[1, NaN, 4], the NaN skipped": np.array([1.0, np.nan, 4.0]),
+    "float32 ones of (2**25, 2) along axis 0": np.ones((2**25, 2), np.float32),
 }
 
 
-def answer(mean, a):
+def answer(mean, a, **options):
     """Return the mean in words, or the name of the error."""
     try:
-        return str(mean(a))
+        return str(mean(a, **options))
     except Exception as error:  # each peer has its own
         return type(error).__name__
 
@@ -52,7 +56,13 @@ def main():
     """Print a line for each case."""
     warnings.simplefilter("ignore")
     for name, a in CASES.items():
-        print(name, {peer: answer(mean, a) for peer, mean in PEERS.items()}, sep=": ")
+        options = {"axis": 0} if name.endswith("axis 0") else {}
+        skipping = {**options, "skipna": True} if name.endswith("skipped") else options
+        found = {
+            peer: answer(mean, a, **(skipping if mean is compute_mean else options))
+            for peer, mean in PEERS.items()
+        }
+        print(name, found, sep=": ")
     for count in correctly_rounded, in_another_order:
         found = {peer: count(mean) for peer, mean in PEERS.items()}
         print(f"{count.__name__} of 1000: {found}")

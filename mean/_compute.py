@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
 import numpy as np
@@ -220,22 +221,25 @@ compute_mean.__module__ = "mean"  # where users find it
 
 
 class _Plan:
-    """The descriptions of an array of C order and of its means, but for where they are."""
+    """All of a call on an array of C order, but where that array is."""
 
     def __init__(self, a: NDArray[Any], axis: int, keepdims: bool) -> None:
         known = _look_at(a.dtype)
         if known is None:
             raise _no_mean_of(a.dtype)
-        self.axes = _axes(axis, a.ndim)
-        self.shape = _result_shape(a, self.axes, keepdims)
-        self.dtype = known.mean
+        axes = _axes(axis, a.ndim)
+        self.means: NDArray[Any] = np.empty(_result_shape(a, axes, keepdims), known.mean)
         self.array, *self.alive = _describe(a.shape, known.tag)
-        self.result, *self.alive_too = _describe(self.shape, _tag_of_result(self.dtype))
+        means, *self.alive_too = _describe_array(self.means, _tag_of_result(known.mean))
+        self.arguments = self.array, ffi.NULL, axes, 0, means, ffi.NULL
+        # A scalar of what has no axes, an array of its own of else.
+        self.copy = self.means.__copy__ if self.means.ndim else partial(self.means.__getitem__, ())
 
 
 #: For each shape, dtype, axis and keepdims the plans that no call is using: to make one takes
-#: longer than a short mean.
+#: longer than a short mean. Some hundred kilobytes at most.
 _PLANS: dict[Any, list[_Plan]] = {}
+_MOST_PLANS, _MOST_MEANS = 1000, 64
 
 
 def _along_axis(a: NDArray[Any], axis: int, keepdims: bool) -> Any:
@@ -246,21 +250,23 @@ def _along_axis(a: NDArray[Any], axis: int, keepdims: bool) -> Any:
         plans = _PLANS.get(key)
     except (TypeError, ValueError):  # not hashable, not of C order
         return _reduce(a, axis, None, None, keepdims, True, False)
-    if plans is None:
-        if len(_PLANS) >= 1000:
-            _PLANS.clear()
-        plans = _PLANS[key] = []
     try:
-        plan = plans.pop()
-    except IndexError:
+        plan = plans.pop() if plans else _Plan(a, axis, keepdims)
+    except IndexError:  # another thread was faster
         plan = _Plan(a, axis, keepdims)
-    result: NDArray[Any] = np.empty(plan.shape, plan.dtype)
-    plan.array.data, plan.result.data = data, _from_buffer(result)
-    status = _mean_reduce(plan.array, _NULL, plan.axes, 0, plan.result, _NULL)
-    plans.append(plan)
+    plan.array.data = data
+    status = _mean_reduce(*plan.arguments)
     if status:
         raise MeanError(Status(status), f"got an array of shape {a.shape}")
-    return result if result.ndim else result[()]
+    if plan.means.size > _MOST_MEANS:
+        return plan.means
+    means = plan.copy()
+    if plans is None:
+        if len(_PLANS) >= _MOST_PLANS:
+            _PLANS.clear()
+        plans = _PLANS.setdefault(key, [])
+    plans.append(plan)
+    return means
 
 
 def _reduce(

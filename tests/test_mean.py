@@ -145,12 +145,14 @@ def test_a_matrix_counts_as_its_base_array():
     assert same(compute_mean(np.matrix([[1.0, 2.0], [3.0, 8.0]])), np.float64(3.5))
 
 
-def test_threads_do_not_share_results():
-    arrays = [np.full(1000, float(k)) for k in range(4)]
+@pytest.mark.parametrize("axis", [None, 0, 1])
+def test_threads_do_not_share_results(axis):
+    arrays = [np.full((100, 10), float(k)) for k in range(4)]
     wrong = []
 
     def work(k):
-        wrong.extend(m for m in (compute_mean(arrays[k]) for _ in range(2000)) if m != k)
+        means = (compute_mean(arrays[k], axis) for _ in range(2000))
+        wrong.extend(m for m in means if not np.all(m == k))
 
     threads = [threading.Thread(target=work, args=(k,)) for k in range(len(arrays))]
     for thread in threads:

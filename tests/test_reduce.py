@@ -314,11 +314,15 @@ def test_scalar_or_array_as_numpy_returns_it():
 
 
 def test_an_array_result_is_the_callers_own():
-    a = np.arange(6.0).reshape(2, 3)
-    for axis in (0, 1, ()):
-        result = compute_mean(a, axis)
-        assert result.flags.writeable
-        assert not np.shares_memory(result, a)
+    for columns in (3, 1000):
+        a = np.arange(2.0 * columns).reshape(2, columns)
+        for axis in (0, 1, ()):
+            result = compute_mean(a, axis)
+            assert result.flags.writeable
+            assert not np.shares_memory(result, a)
+            before = result.copy()
+            assert not np.shares_memory(result, compute_mean(-a, axis))
+            assert (result == before).all()
 
 
 def test_the_signature_is_numpys_with_skipna():

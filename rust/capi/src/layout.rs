@@ -88,7 +88,7 @@ pub(crate) struct Odometer<'a> {
 
 impl<'a> Odometer<'a> {
     pub fn new(axes: &'a [Axis], first: Place) -> Self {
-        Self { axes, index: axes.iter().map(|_| 0).collect(), place: first }
+        Self { axes, index: PerAxis::from_elem(0, axes.len()), place: first }
     }
 
     /// Goes to the first index, at `place`.

@@ -130,7 +130,7 @@ pub(crate) unsafe fn reduce(
             out.axes_of(axes, array.shape, out.strides(out_dtype.size * out_dtype.parts)?)?;
         let mask_strides = match &mask {
             Some(mask) => mask.broadcast_to(array.shape, mask.strides(1)?)?,
-            None => (0..ndim).map(|_| 0).collect(),
+            None => PerAxis::from_elem(0, ndim),
         };
         let cells = (0..ndim).filter(|&k| !is_reduced(k)).map(|k| array.shape[k]);
         if cells.into_iter().any(|len| len == 0) {
@@ -258,33 +258,23 @@ impl View<'_> {
     /// The strides, if the array lies within PTRDIFF_MAX bytes.
     fn strides(&self, size: usize) -> Result<PerAxis<isize>, mean_status> {
         let size = size as isize;
-        let strides = match self.given {
-            Some(strides) => strides.iter().copied().collect(),
-            None => {
-                let mut next = Some(size);
-                let mut strides: PerAxis<isize> = self
-                    .shape
-                    .iter()
-                    .rev()
-                    .map(|&len| {
-                        let stride = next.unwrap_or(isize::MAX);
-                        next = next
-                            .and_then(|next| next.checked_mul(isize::try_from(len).ok()?.max(1)));
-                        stride
-                    })
-                    .collect();
-                strides.reverse();
-                strides
-            }
+        let mut strides = match self.given {
+            Some(strides) => PerAxis::from_slice(strides),
+            None => PerAxis::from_elem(0, self.shape.len()),
         };
-        let extent = self.shape.iter().zip(&strides).try_fold(size, |sum, (&len, &stride)| {
-            let last = isize::try_from(len).ok()?.saturating_sub(1).max(0);
-            sum.checked_add(stride.checked_abs()?.checked_mul(last)?)
-        });
-        let elements = self
-            .shape
-            .iter()
-            .try_fold(1_isize, |n, &len| n.checked_mul(isize::try_from(len).ok()?));
+        let (mut elements, mut dense, mut extent) = (Some(1_isize), Some(size), Some(size));
+        for (&len, stride) in self.shape.iter().zip(&mut strides).rev() {
+            let len = isize::try_from(len).ok();
+            if self.given.is_none() {
+                *stride = dense.unwrap_or(isize::MAX);
+                dense = dense.and_then(|stride| stride.checked_mul(len?.max(1)));
+            }
+            elements = elements.and_then(|n| n.checked_mul(len?));
+            extent = extent.and_then(|sum| {
+                let last = len?.saturating_sub(1).max(0);
+                sum.checked_add(stride.checked_abs()?.checked_mul(last)?)
+            });
+        }
         if self.shape.contains(&0) || (extent.is_some() && elements.is_some()) {
             Ok(strides)
         } else {
@@ -326,7 +316,7 @@ impl View<'_> {
     ) -> Result<PerAxis<isize>, mean_status> {
         let missing =
             shape.len().checked_sub(self.shape.len()).ok_or(mean_status::MEAN_BAD_SHAPE)?;
-        let mut along: PerAxis<isize> = (0..missing).map(|_| 0).collect();
+        let mut along = PerAxis::from_elem(0, missing);
         for ((&len, &own), stride) in shape[missing..].iter().zip(self.shape).zip(strides) {
             match own {
                 1 => along.push(0),
