@@ -128,6 +128,11 @@ def test_the_promised_values(values, expected):
     assert same(compute_mean(values), np.float64(expected))
 
 
+def test_a_long_float32_column_does_not_stop_growing():
+    ones = np.ones((2**25, 2), np.float32)
+    assert same(compute_mean(ones, axis=0), np.ones(2, np.float32))
+
+
 def test_what_numpy_takes_is_taken(tmp_path):
     assert same(compute_mean([1.0, 2.0, 4.5]), np.float64(2.5))
     assert same(compute_mean(((1.0, 2.0), (3.0, 4.0))), np.float64(2.5))
