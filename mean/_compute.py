@@ -158,8 +158,9 @@ def compute_mean(
     numpy.exceptions.AxisError
         Where `a` has no such axis.
     TypeError
-        Where there is no mean of that dtype, or no result of that dtype; or where `a` is an array
-        subclass whose meaning (a mask, a unit) would be lost.
+        Where there is no mean of that dtype, or no result of that dtype; where `a` is or holds
+        what means more than its numbers (a unit, a time zone, a mask in a list); or where NumPy
+        would round the integers in a list to make floats of them.
 
     Warns
     -----
@@ -393,7 +394,11 @@ def _axes(axis: int | tuple[int, ...] | None, ndim: int) -> int:
 def _check_out(out: object, shape: tuple[int, ...], *, masked: bool) -> None:
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out must be a numpy.ndarray, not {type(out).__name__}")
-    if not (masked and type(out) is np.ma.MaskedArray):
+    if masked and type(out) is np.ma.MaskedArray:
+        refuse_subclass(out.data)
+        if out.hardmask:
+            raise ValueError("out has a hard mask, which hides means; call out.soften_mask()")
+    else:
         refuse_subclass(out)
     if not out.flags.writeable:
         raise ValueError("out is read-only; pass an array that can be written to")

@@ -6,8 +6,9 @@ caller has not imported.
 
 from __future__ import annotations
 
-from array import array as typed_array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -29,22 +30,23 @@ class Input(NamedTuple):
 def as_input(a: ArrayLike) -> Input:
     """Return what is given, without a copy where NumPy needs none."""
     if isinstance(a, np.ndarray):
-        return _of_ndarray(a)
+        return _of_masked(a) if isinstance(a, np.ma.MaskedArray) else _of_array(a)
     for base in type(a).__mro__:
-        adapter = _ADAPTERS.get(base.__module__.partition(".")[0])
-        given = adapter(a) if adapter else None
-        if given is not None:
-            return given
-    if _is_nested(a):
-        return _of_sequence(a)
-    return _of_ndarray(np.asanyarray(a), a)
+        name = str(base.__module__).partition(".")[0]
+        if name in _ADAPTERS and name in sys.modules:
+            given = _ADAPTERS[name](a)
+            if given is not None:
+                return given
+    if isinstance(a, Mapping):
+        raise _refusal(a, "NumPy would take its keys: pass the values as a list")
+    return _of_sequence(a) if _is_nested(a) else _of_array(np.asanyarray(a))
 
 
 def as_mask(where: ArrayLike) -> NDArray[np.bool_]:
     """Return which elements are to count."""
     given = as_input(where)
     if given.masked:
-        raise _refusal(where, "where= may not be masked itself")
+        raise _refusal(where, "a mask may not be masked itself: pass where.filled(False) or (True)")
     if given.array.dtype != np.bool_:
         raise TypeError(
             f"where must be boolean, not {given.array.dtype}; compare first: where=w != 0"
@@ -57,21 +59,18 @@ def as_mask(where: ArrayLike) -> NDArray[np.bool_]:
 def refuse_subclass(a: NDArray[Any]) -> None:
     """Raise TypeError where an array means more than its numbers."""
     if type(a) not in (np.ndarray, np.memmap, np.matrix):
-        raise _refusal(a, "whose mask, unit or other meaning the mean would lose")
+        raise _refusal(
+            a,
+            "the mean would lose its mask, unit or other meaning: pass the numbers that are meant, "
+            "for example a.compressed() of a masked array or numpy.asarray(a) of another",
+        )
 
 
 def _refusal(a: object, why: str) -> TypeError:
-    return TypeError(
-        f"compute_mean does not take {type(a).__module__}.{type(a).__name__}, {why}; pass the "
-        "numbers that are meant, for example a.compressed() of a masked array or numpy.asarray(a) "
-        "of another"
-    )
+    return TypeError(f"compute_mean does not take {type(a).__module__}.{type(a).__name__}; {why}")
 
 
-def _of_ndarray(array: NDArray[Any], given: object = None) -> Input:
-    """Return an array as it is. One that was hidden in something else may not be masked."""
-    if given is None and isinstance(array, np.ma.MaskedArray):
-        return _of_masked(array)
+def _of_array(array: NDArray[Any]) -> Input:
     refuse_subclass(array)
     return Input(np.asarray(array))
 
@@ -79,66 +78,134 @@ def _of_ndarray(array: NDArray[Any], given: object = None) -> Input:
 def _of_masked(array: np.ma.MaskedArray[Any, Any]) -> Input:
     if type(array) not in (np.ma.MaskedArray, type(np.ma.masked)):
         refuse_subclass(array)
-    data: NDArray[Any] = array.data
-    refuse_subclass(data)
+    data = _of_array(array.data).array
     mask = np.ma.getmask(array)
-    no_mask = mask is np.ma.nomask or array.dtype.names is not None  # of which there is no mean
-    return Input(np.asarray(data), None if no_mask else ~np.asarray(mask), masked=True)
+    if mask is np.ma.nomask or data.dtype.names is not None:  # structures are refused later
+        return Input(data, masked=True)
+    return Input(data, ~np.asarray(mask), masked=True)
+
+
+# Sequences: NumPy looks at them item by item, and would strip items of their masks and nulls.
+
+#: The most axes that NumPy makes of lists within lists.
+_MAX_DEPTH = 64
+_SCALARS = (int, float, complex, np.generic, str, bytes)
 
 
 def _is_nested(a: object) -> bool:
     """Whether NumPy makes an array of the items of `a`, one by one."""
-    flat = (str, bytes, bytearray, memoryview, range, typed_array)
-    return isinstance(a, Sequence) and not isinstance(a, flat) and not hasattr(a, "__array__")
+    of_items = hasattr(a, "__len__") and hasattr(a, "__getitem__") and not isinstance(a, _SCALARS)
+    return of_items and not _is_array_like(a)
+
+
+def _is_array_like(a: object) -> bool:
+    if any(hasattr(a, name) for name in ("__array__", "__array_interface__", "__array_struct__")):
+        return True
+    try:
+        memoryview(a)  # type: ignore[arg-type]
+    except (TypeError, ValueError, BufferError):
+        return False
+    return True
 
 
 def _of_sequence(a: Any) -> Input:
-    items = _plain(a)
+    items = a if isinstance(a, (list, tuple)) else list(a)
+    types = _types_of_scalars(items)
+    if types is None:
+        items = _plain(items, 1)
     array = np.asanyarray(items)
-    _refuse_rounding(array, items)
-    return _of_ndarray(array, a)
+    if types is None or any(issubclass(one, (int, np.integer, np.datetime64)) for one in types):
+        _refuse_rounding(array, items)
+    return _of_array(array)
 
 
-def _plain(items: Iterable[Any]) -> Iterable[Any]:
-    """Return nested items that mean their numbers alone: NumPy would strip masks and nulls."""
-    if set(map(type, items)) <= {bool, int, float, complex}:
-        return items
-    return [_plain_item(item) for item in items]
+def _types_of_scalars(items: Iterable[Any]) -> set[type] | None:
+    """Return the types of what stands in lists of one depth; None if there is more to look at."""
+    for _ in range(_depth(items)):
+        types = set(map(type, items))
+        if all(issubclass(one, _SCALARS) for one in types):
+            return types
+        if not types <= {list, tuple}:
+            return None
+        items = list(chain.from_iterable(items))
+    return None
 
 
-def _plain_item(item: Any) -> Any:
-    if _is_nested(item):
-        return _plain(item)
-    if isinstance(item, np.generic) or not hasattr(item, "__array__"):
-        return item
-    given = as_input(item)
-    if given.masked or given.valid is not None:
-        raise _refusal(item, "whose mask or nulls are lost in a list")
-    return given.array
+def _depth(items: Any) -> int:
+    """Return how many lists the first item is in; 0 for too many, as in a list within itself."""
+    for depth in range(_MAX_DEPTH):
+        if not isinstance(items, (list, tuple)):
+            return depth
+        items = items[0] if items else None
+    return 0
+
+
+def _plain(items: Iterable[Any], depth: int) -> list[Any]:
+    """Return nested items as lists, arrays and what NumPy takes for one element."""
+    if depth > _MAX_DEPTH:
+        raise TypeError(f"compute_mean takes no more than {_MAX_DEPTH} lists within lists")
+    plain: list[Any] = []
+    for item in items:
+        if isinstance(item, _SCALARS):
+            plain.append(item)
+        elif _is_nested(item) and not isinstance(item, Mapping):
+            plain.append(_plain(item, depth + 1))
+        elif _is_array_like(item) or isinstance(item, Mapping):
+            given = as_input(item)
+            if given.masked or given.valid is not None:
+                raise _refusal(item, "its mask or nulls would be lost in a list: pass it by itself")
+            plain.append(given.array)
+        else:
+            plain.append(item)
+    return plain
 
 
 def _refuse_rounding(array: NDArray[Any], items: Iterable[Any]) -> None:
-    """Raise TypeError where integers among other numbers were rounded to make one array."""
-    if array.dtype.kind not in "fc" or bool((np.abs(array) < 2.0**53).all()):
-        return
-    for number in _integers(items):
-        if number != int(float(number)):
+    """Raise TypeError where the items are not what they were before they became one array."""
+    if array.dtype.kind in "mM":
+        changed = next((item for item in _leaves(items) if not _is_kept(item, array.dtype)), None)
+        if changed is not None:
             raise TypeError(
-                f"the integer {number} does not fit the dtype of the numbers beside it, "
-                f"{array.dtype}; pass integers as an array of their own, or numpy.asarray(a, "
-                f"numpy.{array.dtype}) if rounded ones are meant"
+                f"{changed!r} is no {array.dtype} like what is beside it; pass times of one unit"
             )
+    elif array.dtype.char in "dD" and bool((np.abs(array) >= 2.0**53).any()):
+        for number in _integers(items):
+            if number != int(float(number)):
+                raise TypeError(
+                    f"the integer {number} does not fit the dtype of the numbers beside it, "
+                    f"{array.dtype}; pass integers as an array of their own, or numpy.asarray(a, "
+                    f"numpy.{array.dtype}) if rounded ones are meant"
+                )
+
+
+def _is_kept(item: Any, dtype: np.dtype[Any]) -> bool:
+    """Whether an item is a time that is the same in another dtype."""
+    if not isinstance(item, (np.generic, np.ndarray)):
+        return not isinstance(item, (int, float))
+    if item.dtype.kind != dtype.kind:
+        return False
+    return item.dtype == dtype or np.array_equal(
+        item.astype(dtype).astype(item.dtype).view(np.int64), item.view(np.int64)
+    )
+
+
+def _leaves(items: Iterable[Any]) -> Iterator[Any]:
+    for item in items:
+        if isinstance(item, (list, tuple)):
+            yield from _leaves(item)
+        else:
+            yield item
 
 
 def _integers(items: Iterable[Any]) -> Iterator[int]:
-    for item in items:
+    for item in _leaves(items):
         if isinstance(item, (int, np.integer)):
             yield int(item)
-        elif isinstance(item, np.ndarray):
-            if item.dtype.kind in "iu":
-                yield from item.ravel().tolist()
-        elif _is_nested(item):
-            yield from _integers(item)
+        elif isinstance(item, np.ndarray) and item.dtype.kind in "iu":
+            yield from item.ravel().tolist()
+
+
+# Other libraries. None: NumPy may do what it does.
 
 
 def _of_pandas(a: Any) -> Input | None:
@@ -149,30 +216,33 @@ def _of_pandas(a: Any) -> Input | None:
     if not isinstance(a, (pd.Series, pd.Index, pd.api.extensions.ExtensionArray)):
         return None
     dtype = a.dtype
-    if isinstance(dtype, np.dtype):
-        return Input(np.asarray(a))
     values = a if isinstance(a, pd.api.extensions.ExtensionArray) else a.array
-    if hasattr(values, "__arrow_array__") and hasattr(dtype, "pyarrow_dtype"):
+    if isinstance(dtype, (np.dtype, pd.SparseDtype)) or type(values).__name__ in _OF_NUMPY:
+        return Input(np.asarray(a))
+    if hasattr(dtype, "pyarrow_dtype"):
         return _of_pyarrow(values.__arrow_array__())
     if hasattr(dtype, "numpy_dtype"):  # nullable: a mask beside the data
         valid = ~values.isna()
         return Input(values.to_numpy(dtype.numpy_dtype, na_value=0), _unless_all(valid))
-    if isinstance(dtype, pd.SparseDtype):
-        return Input(np.asarray(a))
-    raise _no_mean_of("pandas", dtype)
+    raise _no_mean_of("pandas", dtype, "a.astype() or a.dt.tz_localize(None)")
+
+
+#: What pandas 2 and 3 call an array that is but NumPy's.
+_OF_NUMPY = "PandasArray", "NumpyExtensionArray"
 
 
 def _of_frame(frame: Any) -> Input:
-    dtypes = set(frame.dtypes)
-    if len(dtypes) < 2 and all(isinstance(dtype, np.dtype) for dtype in dtypes):
+    if len(set(frame.dtypes)) < 2 and all(isinstance(dtype, np.dtype) for dtype in frame.dtypes):
         return Input(np.asarray(frame))
     columns = [as_input(frame.iloc[:, k]) for k in range(frame.shape[1])]
     arrays = [column.array for column in columns]
-    if len({array.dtype for array in arrays if array.dtype.kind in "mM"}) > 1 or (
-        len({array.dtype.kind in "mM" for array in arrays}) > 1
-    ):
-        raise TypeError("the columns are of different kinds: average them one by one")
-    joined: NDArray[Any] = np.empty(frame.shape, np.result_type(*arrays), order="F")
+    dtypes = {array.dtype for array in arrays}
+    if len(dtypes) > 1 and any(dtype.kind in "mM" for dtype in dtypes):
+        raise TypeError(
+            f"columns of {' and '.join(sorted(map(str, dtypes)))} have no mean together; pass them "
+            "one by one"
+        )
+    joined: NDArray[Any] = np.empty(frame.shape, np.result_type(*dtypes), order="F")
     valid = np.ones(frame.shape, bool, order="F")
     for k, column in enumerate(columns):
         joined[:, k] = column.array
@@ -187,7 +257,7 @@ def _of_pyarrow(a: Any) -> Input | None:
     import pyarrow.types as types
 
     if isinstance(a, (pa.Table, pa.RecordBatch)):
-        raise _refusal(a, "whose columns may be of different dtypes: pass one of them")
+        raise _refusal(a, "its columns may be of different dtypes: pass one of them")
     if not isinstance(a, (pa.Array, pa.ChunkedArray)):
         return None
     kind = a.type
@@ -203,7 +273,7 @@ def _of_pyarrow(a: Any) -> Input | None:
     elif types.is_date(kind):
         return Input(a.to_numpy(zero_copy_only=False), valid)
     else:
-        raise _no_mean_of("pyarrow", kind)
+        raise _no_mean_of("pyarrow", kind, "a.cast()")
     if not len(a):  # which may have no buffers
         return Input(np.empty(0, dtype))
     # What stands where there is a null is any number, and does not count.
@@ -214,7 +284,7 @@ def _of_polars(a: Any) -> Input | None:
     import polars as pl
 
     if isinstance(a, (pl.DataFrame, pl.LazyFrame)):
-        raise _refusal(a, "whose columns may be of different dtypes: pass one of them")
+        raise _refusal(a, "its columns may be of different dtypes: pass one of them")
     if not isinstance(a, pl.Series):
         return None
     dtype = a.dtype
@@ -223,7 +293,7 @@ def _of_polars(a: Any) -> Input | None:
     )
     in_numpy = dtype.is_numeric() and hasattr(np, str(dtype).lower())  # Int128 is not, nor Decimal
     if not (of_time or in_numpy or dtype == pl.Boolean):
-        raise _no_mean_of("polars", dtype)
+        raise _no_mean_of("polars", dtype, "a.cast()")
     valid = a.is_not_null().to_numpy() if a.null_count() else None
     if valid is not None and not of_time:  # else to_numpy would make floats of whole numbers
         a = a.fill_null(strategy="zero") if in_numpy else a.fill_null(False)
@@ -233,17 +303,39 @@ def _of_polars(a: Any) -> Input | None:
 def _of_torch(a: Any) -> Input | None:
     import torch
 
-    if isinstance(a, torch.Tensor) and type(a) not in (torch.Tensor, torch.nn.Parameter):
-        raise _refusal(a, "whose mask or other meaning the mean would lose")
-    return None
+    if not isinstance(a, torch.Tensor):
+        return None
+    if type(a) not in (torch.Tensor, torch.nn.Parameter):
+        raise _refusal(a, "the mean would lose its mask or other meaning: pass a plain tensor")
+    try:
+        return Input(np.asarray(a))
+    except (RuntimeError, TypeError, NotImplementedError) as error:
+        way_out = "pass what a.detach(), .cpu(), .resolve_conj(), .to_dense() or .float() gives"
+        raise _refusal(a, f"torch makes no array of this {a.dtype}: {way_out}") from error
 
 
-#: By the library that the class comes from; None where NumPy may do what it does.
+def _of_xarray(a: Any) -> Input | None:
+    import xarray as xr
+
+    if isinstance(a, xr.Dataset):
+        raise _refusal(a, "its variables may be of different dtypes: pass one of them")
+    if isinstance(a, xr.DataArray):
+        a = a.variable
+    if isinstance(a, xr.IndexVariable):
+        return as_input(a.to_index())
+    if isinstance(a, xr.Variable):
+        return as_input(a.data)
+    # A column of pandas, which xarray wraps.
+    return as_input(a.array) if type(a).__name__ == "PandasExtensionArray" else None
+
+
+#: By the library that the class comes from.
 _ADAPTERS: dict[str, Callable[[Any], Input | None]] = {
     "pandas": _of_pandas,
     "polars": _of_polars,
     "pyarrow": _of_pyarrow,
     "torch": _of_torch,
+    "xarray": _of_xarray,
 }
 
 
@@ -251,8 +343,8 @@ def _unless_all(valid: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
     return None if valid.all() else valid
 
 
-def _no_mean_of(library: str, dtype: object) -> TypeError:
+def _no_mean_of(library: str, dtype: object, way_out: str) -> TypeError:
     return TypeError(
         f"compute_mean does not take the {library} dtype {dtype}, only booleans, integers, floats, "
-        "and dates and durations without a time zone; convert first"
+        f"and dates and durations without a time zone; convert first, with {way_out}"
     )

@@ -1,8 +1,9 @@
 """Bad input: what is raised, and what it says."""
 
+import ctypes
 import pickle
 from array import array
-from collections import UserList, deque
+from collections import UserDict, UserList, UserString, deque
 
 import numpy as np
 import pytest
@@ -112,11 +113,31 @@ class Quantity(np.ndarray):
     """A subclass with a meaning of its own."""
 
 
+class OwnMasked(np.ma.MaskedArray):
+    """Another mask."""
+
+
+class Own:
+    """A sequence by its methods alone."""
+
+    def __init__(self, *items):
+        self.items = items
+
+    def __len__(self):
+        return len(self.items)
+
+    def __getitem__(self, k):
+        return self.items[k]
+
+
 @pytest.mark.parametrize(
     "array",
     [
         np.ma.MaskedArray([1.0, 2.0], mask=[True, False]),
+        np.ma.MaskedArray([1.0, 2.0]),
+        np.ma.MaskedArray([1.0, 2.0], mask=[True, False]).view(OwnMasked),
         np.ones(3).view(Quantity),
+        np.ones(3).view(np.recarray),
     ],
 )
 def test_a_subclass_is_refused_and_not_stripped(array):
@@ -124,11 +145,21 @@ def test_a_subclass_is_refused_and_not_stripped(array):
         def __array__(self, dtype=None, copy=None):
             return array
 
-    hidden = ([array, array], ([array],), UserList([array]), deque([array]), [Holder()], Holder())
-    for given in hidden if np.ma.isMaskedArray(array) else (array, *hidden):
+    lists = [array, array], ([array],), UserList([array]), deque([array]), Own(array), [Own(array)]
+    hidden = *lists, [Holder()], Holder()
+    for given in hidden if type(array) is np.ma.MaskedArray else (array, *hidden):
         with pytest.raises(TypeError, match=type(array).__name__) as caught:
             compute_mean(given)
-        assert "a.compressed() of a masked array" in str(caught.value)
+        ways_out = "numpy.asarray(a) of another", "pass it by itself"
+        assert str(caught.value).endswith(ways_out)
+
+
+class Exported:
+    """What NumPy finds by no method."""
+
+    def __init__(self, array):
+        self.__array_interface__ = array.__array_interface__
+        self.array = array
 
 
 def test_integers_that_numpy_would_round_are_refused():
@@ -139,6 +170,14 @@ def test_integers_that_numpy_would_round_are_refused():
         [2**64 - 1, -1],
         [np.array([big]), np.array([0.5])],
         deque([np.int64(big), 0.5]),
+        Own(big, 0.5),
+        [Own(big), [0.5]],
+        [range(big, big + 1), [0.5]],
+        [array("q", [big]), [0.5]],
+        [memoryview(array("Q", [big])), [0.5]],
+        [(ctypes.c_int64 * 1)(big), [0.5]],
+        [np.array([big], np.uint64), [0.5]],
+        [Exported(np.array([big])), [0.5]],
     ):
         with pytest.raises(TypeError, match=r"the integer \d+ does not fit the dtype of"):
             compute_mean(given)
@@ -146,6 +185,63 @@ def test_integers_that_numpy_would_round_are_refused():
     assert compute_mean([2**63, -1]) == 2.0**62
     assert compute_mean([1e300, 2**60]) == 5e299
     assert compute_mean([big, big]) == 2**53  # both are integers
+
+
+def test_no_warning_of_numpys_comes_from_looking_at_lists():
+    assert compute_mean([np.float16(1.5), np.float16(2)]) == np.float16(1.75)
+    assert compute_mean([np.float32(1.5), np.float16(2), True]) == 1.5
+    assert np.isnan(compute_mean([1, np.nan]))
+    assert compute_mean([1, np.inf]) == np.inf
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        [np.datetime64("9999-01-01"), np.datetime64("2020-01-01T00:00:01", "ns")],
+        [np.timedelta64(10**12, "s"), np.timedelta64(1, "ns")],
+        [np.array([10**12], "m8[s]"), np.array([1], "m8[ns]")],
+        [[np.timedelta64(1, "s")], [5]],
+        [True, np.timedelta64(1, "s")],
+        [np.array([1], "m8[s]"), np.array([5])],
+    ],
+)
+def test_times_that_numpy_would_change_are_refused(times):
+    with pytest.raises(TypeError, match="pass times of one unit"):
+        compute_mean(times)
+
+
+def test_times_in_a_list():
+    day, second = np.timedelta64(1, "D"), np.timedelta64(1, "s")
+    assert compute_mean([day, second]) == np.timedelta64(43200, "s")  # 43200.5, to even
+    assert compute_mean([day, np.timedelta64("NaT")], skipna=True) == day
+
+
+@pytest.mark.parametrize("keys", [{10: 1.0, 20: 3.0}, UserDict({10: 1.0, 20: 3.0})])
+def test_a_mapping_is_refused(keys):
+    for given in (keys, [keys]):
+        with pytest.raises(TypeError, match=r"[Dd]ict"):
+            compute_mean(given)
+
+
+def test_a_list_within_itself_is_refused():
+    items = [1.0]
+    items.append(items)
+    deep, twice = 1.0, []
+    twice += [twice, twice]
+    for _ in range(1000):
+        deep = [deep]
+    for given in (items, twice, deep, UserString("ab")):
+        with pytest.raises(TypeError, match="64 lists within lists"):
+            compute_mean(given)
+    with pytest.raises(TypeError, match="64 lists within lists"):
+        compute_mean([1.0], where=items)
+
+
+def test_a_class_may_be_of_no_module_or_of_one_that_is_not_there():
+    for module in (None, "torch.nowhere"):
+        strange = type("Strange", (), {"__module__": module})()
+        with pytest.raises(TypeError, match="dtype object"):
+            compute_mean(strange)
 
 
 def test_what_holds_numbers_item_by_item():

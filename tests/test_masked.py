@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracle import EMPTY, expected, warned
 from strategies import DTYPES, arrays, draw_axes, draw_mask, shape_of_result
-from test_errors import Quantity
+from test_errors import OwnMasked, Quantity
 
 from mean import MeanError, Status, compute_mean
 
@@ -80,6 +80,7 @@ def test_a_masked_array_without_a_mask():
     result = compute_mean(a, axis=0)
     assert type(result) is np.ma.MaskedArray
     assert result.mask is np.ma.nomask
+    assert compute_mean(np.ma.array([[1.0, 2.0]], mask=[[0, 0]]), axis=0).mask.tolist() == [0, 0]
 
 
 def test_where_and_a_mask_have_one_shape():
@@ -118,6 +119,23 @@ def test_an_out_that_shows_no_masks_is_warned_of():
 def test_a_masked_out_is_for_masked_arrays():
     with pytest.raises(TypeError, match="MaskedArray"):
         compute_mean(np.ones(3), out=np.ma.array(0.0))
+    for out in (np.ma.array(np.zeros(3).view(Quantity)), np.zeros(3).view(Quantity)):
+        with pytest.raises(TypeError, match="Quantity"):
+            compute_mean(A, axis=0, out=out)
+    with pytest.raises(TypeError, match="OwnMasked"):
+        compute_mean(A, axis=0, out=np.ma.zeros(3).view(OwnMasked))
+
+
+def test_an_out_that_cannot_be_unmasked_is_refused():
+    out = np.ma.array([9.0, 9.0, 9.0], mask=[1, 0, 0], hard_mask=True)
+    with pytest.raises(ValueError, match="soften_mask"):
+        compute_mean(A, axis=0, out=out)
+    assert out.mask.tolist() == [True, False, False]
+
+
+def test_a_masked_mask_is_refused():
+    with pytest.raises(TypeError, match=r"where\.filled"):
+        compute_mean([1.0, 2.0], where=np.ma.array([True, False], mask=[0, 1]))
 
 
 def test_what_a_masked_array_holds_may_have_no_other_meaning():

@@ -64,6 +64,9 @@ def test_without_nulls_nothing_is_copied(library, dtype):
     assert taken.__array_interface__["data"][0] == address
     assert same(compute_mean(given_), compute_mean(array))
     assert same(compute_mean(given_[2:5]), compute_mean(array[2:5]))  # offsets
+    if library is in_pyarrow:
+        one_chunk = as_input(pa.chunked_array([given_])).array
+        assert one_chunk.__array_interface__["data"][0] == address
 
 
 @LIBRARIES
@@ -85,7 +88,7 @@ def test_nulls_are_left_out_exactly(library, data):
         valid[0] = False
     where = rng.random(n) < 0.7 if draw(st.booleans()) else True
     nullable = library(array, valid)
-    cut = draw(st.integers(0, 1))
+    cut = draw(st.integers(0, min(11, n - 1)))
     nullable, array, valid = nullable[cut:], array[cut:], valid[cut:]
     where = where if where is True else where[cut:]
     result, messages = warned(lambda: compute_mean(nullable, skipna=True, where=where))
@@ -125,6 +128,7 @@ def test_dates_and_halves():
 def test_nothing_has_no_mean():
     for nothing in (
         pa.array([], pa.float64()),
+        pa.Array.from_buffers(pa.int64(), 0, [None, None]),
         pa.chunked_array([], pa.int8()),
         pl.Series([], dtype=pl.Int64),
     ):
@@ -168,8 +172,15 @@ def test_anything_else_is_refused_by_name(given_):
         compute_mean([given_])
 
 
+def test_a_tensor_is_a_buffer():
+    tensor = pa.Tensor.from_numpy(np.array([[BIG, 1], [2, 4]]))
+    assert compute_mean(tensor, axis=0)[1] == 2.5
+    with pytest.raises(TypeError, match=f"the integer {BIG}"):
+        compute_mean([tensor, [[0.5, 0.5]] * 2])
+
+
 def test_nulls_in_a_list_are_refused():
     for nullable in (pa.array([1, None]), pl.Series([1, None])):
-        with pytest.raises(TypeError, match="mask or nulls are lost in a list"):
+        with pytest.raises(TypeError, match="mask or nulls would be lost in a list"):
             compute_mean([nullable])
     assert compute_mean([pa.array([1, 2]), pl.Series([3, 4])]) == 2.5

@@ -24,25 +24,26 @@ def test_a_tensor_is_taken_as_it_is(dtype):
 
 
 @pytest.mark.parametrize(
-    ("tensor", "error", "names"),
+    ("tensor", "way_out"),
     [
-        (torch.ones(2, requires_grad=True), RuntimeError, "detach"),
-        (torch.nn.Parameter(torch.ones(2)), RuntimeError, "detach"),
-        (torch.ones(2, dtype=torch.bfloat16), TypeError, "BFloat16"),
-        (torch.ones(2).to_sparse(), TypeError, "[Ss]parse"),
-        (torch.ones(2, device="meta"), (TypeError, RuntimeError, NotImplementedError), "meta"),
-        (torch.ones(2, dtype=torch.complex64).conj(), RuntimeError, "resolve_conj"),
+        (torch.ones(2, requires_grad=True), "detach"),
+        (torch.nn.Parameter(torch.ones(2)), "detach"),
+        (torch.ones(2, dtype=torch.bfloat16), "bfloat16: .*float"),
+        (torch.ones(2).to_sparse(), "to_dense"),
+        (torch.ones(2, device="meta"), "cpu"),
+        (torch.ones(2, dtype=torch.complex64).conj(), "resolve_conj"),
     ],
     ids=["grad", "parameter", "bfloat16", "sparse", "meta", "conj"],
 )
-def test_what_torch_does_not_hand_over_is_refused_by_name(tensor, error, names):
-    with pytest.raises(error, match=names):
-        compute_mean(tensor)
+def test_what_torch_does_not_hand_over_is_refused_by_name(tensor, way_out):
+    for given in (tensor, [tensor]):
+        with pytest.raises(TypeError, match=f"torch makes no array of this .*{way_out}"):
+            compute_mean(given)
 
 
 def test_a_tensor_with_another_meaning_is_refused_by_name():
     class Masked(torch.Tensor):
         pass
 
-    with pytest.raises(TypeError, match="Masked, whose mask or other meaning"):
+    with pytest.raises(TypeError, match="Masked; the mean would lose its mask"):
         compute_mean(torch.ones(2).as_subclass(Masked))

@@ -1,6 +1,8 @@
 """compute_mean as the function that xarray reduces by."""
 
 import numpy as np
+import pandas as pd
+import pytest
 import xarray as xr
 
 from mean import compute_mean
@@ -31,3 +33,29 @@ def test_dataset_and_groups():
 
 def test_a_dataarray_itself_is_an_array():
     assert np.array_equal(compute_mean(ARRAY, axis=1), compute_mean(ARRAY.to_numpy(), axis=1))
+
+
+def test_a_column_of_pandas_in_a_dataarray_keeps_its_nulls():
+    big = 2**53 + 1
+    nullable = xr.DataArray(pd.array([big, 1, None], dtype="Int64"), dims="x")
+    assert compute_mean(nullable, skipna=True) == (big + 1) // 2
+    assert nullable.reduce(compute_mean, dim="x", skipna=True) == (big + 1) // 2
+    with pytest.raises(ValueError, match="1 of 3 elements are null"):
+        compute_mean(nullable)
+    with pytest.raises(TypeError, match="nulls would be lost in a list"):
+        compute_mean([nullable])
+    assert compute_mean(nullable.variable, skipna=True) == (big + 1) // 2
+
+
+def test_what_has_no_mean_is_refused_by_name():
+    categories = xr.DataArray(pd.Categorical([10, 20]), dims="x")
+    index = xr.DataArray([1, 2], dims="x", coords={"x": pd.CategoricalIndex([10, 20])})["x"]
+    for given in (categories, index):
+        with pytest.raises(TypeError, match="pandas dtype category"):
+            compute_mean(given)
+    with pytest.raises(TypeError, match="Dataset"):
+        compute_mean(xr.Dataset({"a": ARRAY}))
+
+
+def test_a_coordinate_is_an_array():
+    assert compute_mean(ARRAY["x"]) == np.mean([10, 10, 20])
