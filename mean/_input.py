@@ -31,6 +31,8 @@ def as_input(a: ArrayLike) -> Input:
     """Return what is given, without a copy where NumPy needs none."""
     if isinstance(a, np.ndarray):
         return _of_masked(a) if isinstance(a, np.ma.MaskedArray) else _of_array(a)
+    if type(a) in (list, tuple):
+        return _of_sequence(a)
     for base in type(a).__mro__:
         name = str(base.__module__).partition(".")[0]
         if name in _ADAPTERS and name in sys.modules:
