@@ -192,6 +192,24 @@ def test_no_byte_beyond_the_arrays_is_touched():
     crashes_if_one_is()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs mprotect")
+@every_float
+def test_long_lines_of_every_stride(dtype):
+    rng = np.random.default_rng(13)
+    memory = Guarded(128)
+    for n in (1023, 1024, 1055, 9000):
+        wanted = fill(dtype, (n,), "alike", 0, rng)
+        mean = compute_mean(wanted)
+        for step in (2, 3, 4, 5):
+            # Nothing but the elements is in the mean, and nothing beyond them is touched.
+            spread = np.full((n, step), NANS[dtype.type], dtype)
+            packed = np.full(n, 255, [("x", dtype), ("rest", "u1", step)])
+            spread[:, 0] = packed["x"] = wanted
+            for line in spread[:, 0], spread[::-1, 0], packed["x"]:
+                for end in False, True:
+                    assert same(compute_mean(memory.put(line, end)), mean), (n, step, end)
+
+
 def plainly(a, axis, where=None):
     """Return the mean as `expected` does, of arrays that are too large for its loops."""
     n = a.size if axis is None else a.shape[axis]

@@ -1,14 +1,17 @@
-//! The elements of one cell of the result after the other: in place where they lie side by side,
-//! else packed into a small buffer.
+//! The elements of one cell of the result after the other: in place where they lie side by side, one by
+//! one where they are on one line, else packed into a small buffer.
 
 use crate::gather::{gather, Source};
 use crate::layout::{Axis, Odometer, Place};
-use mean_core::{mean_as, mean_of_runs, vectorize, Binary, Element, Level, Runs};
+use crate::line::Line;
+use mean_core::{mean_as, mean_of_runs, mean_of_strided, vectorize, Binary, Element, Level, Runs};
 
 /// Bytes of the buffer: half of a small L1 cache.
 const BUFFER: usize = 1 << 14;
 /// Shorter runs than this many elements are packed together.
 const WORTH_READING_IN_PLACE: usize = 256;
+/// From so many elements of one line on, the kernel takes them from where they are.
+const WORTH_A_LINE: usize = 1024;
 
 /// The cell whose mean is to be taken.
 pub(crate) struct Cell<'a, E> {
@@ -22,6 +25,8 @@ pub(crate) struct Cell<'a, E> {
     read: usize,
     ended: bool,
     in_place: bool,
+    /// Whether they are on one line, but not side by side.
+    strided: bool,
     /// The run, so far as it is packed; else where it is.
     buffer: Vec<E>,
     room: usize,
@@ -49,6 +54,7 @@ impl<'a, E: Element> Cell<'a, E> {
         let aligned = source.is_aligned::<E>(first, outer.iter().chain(cells));
         let long = outer.is_empty() || inner.len >= WORTH_READING_IN_PLACE;
         let in_place = plain && side_by_side && aligned && long;
+        let strided = plain && !side_by_side && outer.is_empty() && inner.len >= WORTH_A_LINE;
         let elements = source.axes.iter().fold(1_usize, |n, axis| n.saturating_mul(axis.len));
         let room = if in_place { 0 } else { elements.min(BUFFER / size) };
         Self {
@@ -60,6 +66,7 @@ impl<'a, E: Element> Cell<'a, E> {
             read: 0,
             ended: false,
             in_place,
+            strided,
             buffer: vec![],
             room,
             packed: 0,
@@ -87,6 +94,15 @@ impl<'a, E: Element> Cell<'a, E> {
 
     /// The mean; `None` where no element counts.
     pub fn mean(&mut self, format: Binary) -> Option<u64> {
+        if self.strided {
+            let data = self.source.data.wrapping_offset(self.cells.place.data);
+            // SAFETY: `new`'s caller vouches for the elements of the line.
+            let line = unsafe { Line::<E>::new(data, &self.inner) };
+            let mean = mean_of_strided(self.level, line, format);
+            if mean.is_some() {
+                return mean;
+            }
+        }
         self.rewind();
         self.read_run();
         if self.ended {

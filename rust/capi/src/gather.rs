@@ -77,7 +77,7 @@ pub(crate) unsafe fn gather<E: Element>(
 ///
 /// That of `gather`.
 #[inline(always)]
-unsafe fn gather_every<E: Element>(packed: &mut [E], data: *const u8, stride: isize) {
+pub(crate) unsafe fn gather_every<E: Element>(packed: &mut [E], data: *const u8, stride: isize) {
     for (i, x) in packed.iter_mut().enumerate() {
         // SAFETY: the caller vouches for it, and so the distance is within one allocation.
         let element = unsafe { data.offset(stride * i as isize) };

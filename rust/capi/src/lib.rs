@@ -8,6 +8,7 @@
 //! | `layout.rs` | axes: which elements make a cell, in the order of memory |
 //! | `table.rs` | cells side by side, as the columns of a table |
 //! | `cell.rs` | the elements of one cell after the other, in place or packed into a small buffer |
+//! | `line.rs` | the elements of one line that lie apart, copied into the kernel's registers |
 //! | `gather.rs` | elements of any layout, copied side by side |
 //! | `simd.rs` | the SIMD level of this process |
 #![warn(missing_docs)]
@@ -20,6 +21,7 @@ mod call;
 mod cell;
 mod gather;
 mod layout;
+mod line;
 mod reduce;
 mod simd;
 mod table;

@@ -5,6 +5,7 @@ use crate::exact::Specials;
 use crate::format::{Binary, Format};
 use crate::lane::{self, Holds};
 use crate::runs::Runs;
+use crate::source::Strided;
 use crate::tile::{self, Rows, Shape, ROWS};
 use crate::transpose;
 use fearless_simd::{f32x8, f64x8, prelude::*, Level, Simd};
@@ -38,6 +39,15 @@ pub trait Element: Copy {
 
     /// The same of elements that come in runs; `None` where none of them counts.
     fn mean_of_runs<S: Simd>(simd: S, runs: &mut dyn Runs<Self>, format: Binary) -> Option<u64>;
+
+    /// The same of elements that lie apart and all count, if there is a quick way that proves it.
+    fn mean_of_strided<S: Simd>(
+        _simd: S,
+        _data: impl Strided<Self>,
+        _format: Binary,
+    ) -> Option<u64> {
+        None
+    }
 
     /// Element k of run i becomes element i of row k.
     #[inline(always)]
@@ -108,6 +118,10 @@ impl<E: Float> Element for E {
 
     fn mean_of_runs<S: Simd>(simd: S, runs: &mut dyn Runs<Self>, format: Binary) -> Option<u64> {
         crate::mean_of_runs_at(simd, runs, format)
+    }
+
+    fn mean_of_strided<S: Simd>(simd: S, data: impl Strided<Self>, format: Binary) -> Option<u64> {
+        crate::mean_of_strided_at(simd, data, format)
     }
 
     #[inline(always)]

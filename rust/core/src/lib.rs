@@ -14,6 +14,7 @@
 //! | `quotient.rs` | sum / n in integers |
 //! | `integer.rs` | integers, truth values and times: their sums, in 128 bits |
 //! | `runs.rs` | elements that do not lie in one slice |
+//! | `source.rs` | where the kernel takes its elements from: a slice, or elements that lie apart |
 //! | `environment.rs` | the caller's floating-point environment |
 //! | `tile.rs` | the means of many columns at once |
 //! | `transpose.rs` | runs of neighbours as the columns of a table |
@@ -32,6 +33,7 @@ mod lane;
 mod level;
 mod quotient;
 mod runs;
+mod source;
 mod tile;
 mod transpose;
 mod window;
@@ -43,12 +45,14 @@ pub use format::{Binary, Format};
 pub use integer::{Bool, Time};
 pub use level::{levels, vectorize};
 pub use runs::Runs;
+pub use source::{Strided, LARGEST_GROUP};
 pub use tile::{means_of_columns, Rows, Shape, MOST_ROWS, ROWS, TILE};
 pub use transpose::transpose;
 
 use certificate::{Bounded, BoundedDigits};
 use fearless_simd::{dispatch, Simd, SimdBase};
 use lane::{Holds, Lane};
+use source::{Copied, Source};
 use window::Sum;
 
 /// The correctly rounded mean of `data`, or `None` where there is nothing to average.
@@ -102,6 +106,15 @@ pub fn mean_of_runs<E: Element>(
     dispatch!(level, simd => E::mean_of_runs(simd, runs, format))
 }
 
+/// [`mean_as`] of elements that lie apart and all count, if there is a quick way that proves it.
+pub fn mean_of_strided<E: Element>(
+    level: Level,
+    data: impl Strided<E>,
+    format: Binary,
+) -> Option<u64> {
+    dispatch!(level, simd => E::mean_of_strided(simd, data, format))
+}
+
 /// The cheapest way that proves the mean. `data` is not empty.
 #[inline(always)]
 fn mean_at<S: Simd, E: Float>(simd: S, data: &[E], n: u64, format: Binary) -> u64 {
@@ -121,6 +134,22 @@ fn mean_at<S: Simd, E: Float>(simd: S, data: &[E], n: u64, format: Binary) -> u6
             || exact::exact_mean_bits(data, n, format),
         ),
     }
+}
+
+/// The mean of elements that lie apart, if the windows prove it.
+fn mean_of_strided_at<S: Simd, E: Float>(
+    simd: S,
+    data: impl Strided<E>,
+    format: Binary,
+) -> Option<u64> {
+    let n = data.len();
+    if n < 4 * S::f64s::LEN || !environment::is_default() {
+        return None;
+    }
+    simd.vectorize(
+        #[inline(always)]
+        || mean_by_windows(simd, Copied(data), n as u64, format),
+    )
 }
 
 /// The cheapest way that proves the mean of elements in runs.
@@ -189,7 +218,12 @@ const _: () = assert!(WORTH_NARROWING >= 2 * window::SAMPLE);
 /// The mean, if the windows prove it: at first without the exactness flag, even where ties are
 /// common. The flag costs every call half as much again, a tie costs one call twice.
 #[inline(always)]
-fn mean_by_windows<S: Simd, E: Float>(simd: S, data: &[E], n: u64, format: Binary) -> Option<u64> {
+fn mean_by_windows<S: Simd, E: Float>(
+    simd: S,
+    data: impl Source<E>,
+    n: u64,
+    format: Binary,
+) -> Option<u64> {
     let first = if E::Lane::NARROW && format.is_narrow() && data.len() >= WORTH_NARROWING {
         attempt_narrow(simd, data, n, format)
     } else if format.is_narrow() {
@@ -215,7 +249,12 @@ fn mean_by_windows<S: Simd, E: Float>(simd: S, data: &[E], n: u64, format: Binar
 
 /// Not inlined at any level, so that short calls do not pay for it.
 #[inline(never)]
-fn attempt_narrow<S: Simd, E: Float>(simd: S, data: &[E], n: u64, format: Binary) -> Attempt {
+fn attempt_narrow<S: Simd, E: Float>(
+    simd: S,
+    data: impl Source<E>,
+    n: u64,
+    format: Binary,
+) -> Attempt {
     simd.vectorize(
         #[inline(always)]
         || attempt::<S, E, E::Lane, false, true>(simd, data, n, format),
@@ -233,7 +272,7 @@ enum Attempt {
 #[inline(always)]
 fn attempt<S: Simd, E: Float, F: Holds<E>, const FLAG: bool, const TWO: bool>(
     simd: S,
-    data: &[E],
+    data: impl Source<E>,
     n: u64,
     format: Binary,
 ) -> Attempt {
@@ -263,19 +302,19 @@ impl<E: Float> Sums<E> {
     fn add<S: Simd, F: Holds<E>, const FLAG: bool, const TWO: bool>(
         &mut self,
         simd: S,
-        run: &[E],
+        run: impl Source<E>,
     ) -> bool {
         let Self { last, exponent, digits } = self;
         let mut rest = run;
         let mut sum = window::sum::<S, E, F, FLAG, TWO>(simd, run, exponent, digits);
         if F::NARROW {
             if let Sum::Widen(at) = sum {
-                rest = &rest[at..];
+                rest = rest.rest(at);
                 sum = window::sum::<S, E, f64, FLAG, false>(simd, rest, exponent, digits);
             }
         }
         if let Sum::Widen(at) = sum {
-            rest = &rest[at..];
+            rest = rest.rest(at);
             sum = simd.vectorize(
                 #[inline(always)]
                 || window::sum::<S, E, f64, FLAG, true>(simd, rest, exponent, digits),

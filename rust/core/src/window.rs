@@ -83,7 +83,9 @@ use crate::certificate::{Bounded, BoundedDigits};
 use crate::element::Float;
 use crate::format::Format;
 use crate::lane::{Holds, Lane};
+use crate::source::Source;
 use fearless_simd::{prelude::*, Level, Simd, SimdFloatElement};
+use std::ops::Range;
 
 /// Blocks between two flushes of the integer lanes.
 const BLOCKS: usize = 64;
@@ -120,14 +122,14 @@ pub(crate) enum Sum {
 #[inline(always)]
 pub(crate) fn sum<S: Simd, E: Float, F: Holds<E>, const FLAG: bool, const TWO: bool>(
     simd: S,
-    data: &[E],
+    data: impl Source<E>,
     exponent: &mut Option<i32>,
     digits: &mut Option<BoundedDigits<E>>,
 ) -> Sum {
     if has_fma(simd) {
-        sum_blocks::<S, E, F, FLAG, TWO, true>(simd, data, exponent, digits)
+        sum_blocks::<S, E, F, _, FLAG, TWO, true>(simd, data, exponent, digits)
     } else {
-        sum_blocks::<S, E, F, FLAG, TWO, false>(simd, data, exponent, digits)
+        sum_blocks::<S, E, F, _, FLAG, TWO, false>(simd, data, exponent, digits)
     }
 }
 
@@ -148,12 +150,13 @@ fn sum_blocks<
     S: Simd,
     E: Float,
     F: Holds<E>,
+    D: Source<E>,
     const FLAG: bool,
     const TWO: bool,
     const FMA: bool,
 >(
     simd: S,
-    data: &[E],
+    data: D,
     hint: &mut Option<i32>,
     digits: &mut Option<BoundedDigits<E>>,
 ) -> Sum {
@@ -165,7 +168,7 @@ fn sum_blocks<
     } else if data.len() <= GLANCE {
         Some(glance(data))
     } else {
-        exponent_of_all::<S, E, F>(simd, &data[..group], group)
+        exponent_of_all::<S, E, F>(simd, data, 0..group)
     };
     let first = first.and_then(|exponent| Some((exponent, Anchors::<F>::new(exponent, FMA)?)));
     let Some((exponent, mut anchors)) = first else {
@@ -176,10 +179,10 @@ fn sum_blocks<
         Bounded { sum: 0, bound: 0, unit }
     };
     let (mut total, mut in_total, mut at) = (nothing(&anchors), 0, 0);
-    let vector_bytes = F::Native::<S>::LEN * size_of::<F>();
-    let head = match data.as_ptr().addr() % vector_bytes {
-        past if past > 0 && data.len() >= WORTH_ALIGNING => (vector_bytes - past) / size_of::<E>(),
-        _ => 0,
+    let head = if data.len() >= WORTH_ALIGNING {
+        data.before_aligned(F::Native::<S>::LEN * size_of::<F>())
+    } else {
+        0
     };
     let zero = Bits::<S, F>::splat(simd, F::low(0));
     loop {
@@ -187,27 +190,28 @@ fn sum_blocks<
         let (before, in_before, from) = (total, in_total, at);
         let mut failed = false;
         for _ in 0..BLOCKS {
-            let rest = &data[at..];
-            let groups = (rest.len() / group).min(F::ROUNDS);
-            let after = rest.len() - groups * group;
-            let (body, part, len) = if at < head {
-                // The elements before the first aligned vector: the first group in part.
-                (&rest[..0], Some((&data[..group], 2 * F::MOST - head)), head)
-            } else if (1..group).contains(&after) {
-                // The last block, with its tail: the last group without the lanes seen before.
-                let last = &data[data.len() - group..];
-                (&rest[..groups * group], Some((last, F::MOST - (group - after))), rest.len())
+            let rest = data.len() - at;
+            let groups = (rest / group).min(F::ROUNDS) * group;
+            let (body, part) = if at < head {
+                // The elements before the first aligned vector: less than a group.
+                (0, head)
+            } else if rest - groups < group {
+                // The last block, with its tail.
+                (groups, rest - groups)
             } else {
-                (&rest[..groups * group], None, groups * group)
+                (groups, 0)
             };
-            let Some(sums) = block::<S, E, F, FLAG, TWO, FMA>(simd, &anchors, body, part) else {
+            let (body, end) = (at..at + body, at + body + part);
+            let part = body.end..end;
+            let Some(sums) = block::<S, E, F, _, FLAG, TWO, FMA>(simd, &anchors, data, body, part)
+            else {
                 failed = true;
                 break;
             };
             lanes1 += sums.lanes1;
             lanes2 += sums.lanes2;
-            inexact += if sums.dropped { len as u64 } else { 0 };
-            at += len;
+            inexact += if sums.dropped { (end - at) as u64 } else { 0 };
+            at = end;
             if at == data.len() {
                 break;
             }
@@ -248,9 +252,9 @@ fn sum_blocks<
             } else {
                 // A group at least: the last one may begin before `at`.
                 let end = at + (F::ROUNDS + 1) * group;
-                let next = &data[at.min(data.len() - group)..data.len().min(end)];
+                let next = at.min(data.len() - group)..data.len().min(end);
                 // Anchors for its maximum let the block pass, unless it holds a NaN.
-                exponent_of_all::<S, E, F>(simd, next, group).filter(|&e| e > anchors.exponent)
+                exponent_of_all::<S, E, F>(simd, data, next).filter(|&e| e > anchors.exponent)
             };
             higher = exponent.and_then(|exponent| Anchors::new(exponent, FMA));
             if !F::NARROW && higher.is_none() {
@@ -340,9 +344,9 @@ impl<F: Lane> Anchors<F> {
 /// The exponent of eight elements: a guess, for few elements. Their lanes take so few steps that
 /// elements 2^L / steps times as large still pass.
 #[inline(always)]
-fn glance<E: Float>(data: &[E]) -> i32 {
+fn glance<E: Float>(data: impl Source<E>) -> i32 {
     let step = data.len() / 8;
-    let at = |k: usize| data[k * step].magnitude_bits();
+    let at = |k: usize| data.get(k * step).magnitude_bits();
     let low = at(0).max(at(1)).max(at(2).max(at(3)));
     let largest = low.max(at(4).max(at(5)).max(at(6).max(at(7))));
     (largest >> E::FRACTION_BITS).max(1) as i32 + E::MIN_EXPONENT + E::FRACTION_BITS as i32
@@ -352,14 +356,25 @@ fn glance<E: Float>(data: &[E]) -> i32 {
 /// e whose 2^e is 4/3 to 8/3 of the mean magnitude. So a lane's elements add up to 3/4 of what it
 /// has room for, and an outlier may be 16 times 2^e.
 #[inline(always)]
-fn look<S: Simd, E: Float, F: Holds<E>>(simd: S, data: &[E], group: usize) -> Option<i32> {
+fn look<S: Simd, E: Float, F: Holds<E>>(
+    simd: S,
+    data: impl Source<E>,
+    group: usize,
+) -> Option<i32> {
     let zero = F::Native::<S>::splat(simd, F::signed(false, 0));
     let (mut sum, mut size) = (zero, zero);
     let step = data.len() / (SAMPLE / group);
-    for part in data.chunks_exact(step) {
-        let [a, b, c, d] = F::load(simd, &part[(step - group) / 2..][..group]);
-        sum += (a + b) + (c + d);
-        size += (a.abs() + b.abs()) + (c.abs() + d.abs());
+    for part in 0..SAMPLE / group {
+        let from = part * step + (step - group) / 2;
+        data.for_groups::<S, F>(
+            simd,
+            from..from + group,
+            #[inline(always)]
+            |[a, b, c, d]| {
+                sum += (a + b) + (c + d);
+                size += (a.abs() + b.abs()) + (c.abs() + d.abs());
+            },
+        );
     }
     let (sum, size) = (sum.reduce_sum() * F::from(4_u8), size.reduce_sum());
     if !(sum > size || -sum > size) {
@@ -370,19 +385,25 @@ fn look<S: Simd, E: Float, F: Holds<E>>(simd: S, data: &[E], group: usize) -> Op
     Some((field as i32 + 1 - bias - SAMPLE.ilog2() as i32).max(1 - bias))
 }
 
-/// The exponent e with |x| < 2^e for all of `data`, at least a group; `None` where one is infinite.
+/// The exponent e with |x| < 2^e for all of a range, at least a group; `None` where one is infinite.
 /// A NaN may hide: the test of the block sees it.
 #[inline(always)]
 fn exponent_of_all<S: Simd, E: Float, F: Holds<E>>(
     simd: S,
-    data: &[E],
-    group: usize,
+    data: impl Source<E>,
+    range: Range<usize>,
 ) -> Option<i32> {
     let mut max = F::Native::<S>::splat(simd, F::signed(false, 0));
-    let last = &data[data.len() - group..];
-    for four in data.chunks_exact(group).chain([last]) {
-        let [a, b, c, d] = F::load(simd, four);
-        max = max.max(a.abs().max(b.abs()).max(c.abs().max(d.abs())));
+    let group = 4 * F::Native::<S>::LEN;
+    let whole = range.start..range.end - range.len() % group;
+    let last = range.end - group..range.end;
+    for range in [whole, last] {
+        data.for_groups::<S, F>(
+            simd,
+            range,
+            #[inline(always)]
+            |[a, b, c, d]| max = max.max(a.abs().max(b.abs()).max(c.abs().max(d.abs()))),
+        );
     }
     let field = max.reduce_max().magnitude_bits() >> F::FRACTION_BITS;
     (field < F::SPECIAL).then_some(field.max(1) as i32 + 1 - Anchors::<F>::BIAS)
@@ -398,35 +419,36 @@ struct BlockSums<S: Simd, F: Lane> {
     dropped: bool,
 }
 
-/// The sums of one block: whole groups, and a group in part with its place in `keep`. `None` where a
-/// lane left its binade.
+/// The sums of one block: of whole groups, and of less than one. `None` where a lane left its binade.
 #[inline(always)]
-fn block<S: Simd, E: Float, F: Holds<E>, const FLAG: bool, const TWO: bool, const FMA: bool>(
+fn block<
+    S: Simd,
+    E: Float,
+    F: Holds<E>,
+    D: Source<E>,
+    const FLAG: bool,
+    const TWO: bool,
+    const FMA: bool,
+>(
     simd: S,
     anchors: &Anchors<F>,
-    groups: &[E],
-    part: Option<(&[E], usize)>,
+    data: D,
+    groups: Range<usize>,
+    part: Range<usize>,
 ) -> Option<BlockSums<S, F>> {
-    let len = F::Native::<S>::LEN;
     let splat = |x: F| F::Native::<S>::splat(simd, x);
     let [a1, a2, scale] = [splat(anchors.a1), splat(anchors.a2), splat(anchors.scale)];
     let zero = Bits::<S, F>::splat(simd, F::low(0));
     let a1_bits = a1.to_bits();
     let mut lanes = Lanes::<S, F> { t1: [a1; 4], t2: [a2; 4], seen: zero, dropped: zero };
-    for four in groups.chunks_exact(4 * len) {
-        lanes.step::<FLAG, TWO, FMA>(F::load(simd, four), scale, a1_bits);
-    }
-    if let Some((four, place)) = part {
-        let keep = &F::keep()[place..][..4 * len];
-        let [a, b, c, d] = F::load(simd, four);
-        let [i, j, k] = [len, 2 * len, 3 * len];
-        let kept = [
-            and::<S, F>(simd, a, &keep[..i]),
-            and::<S, F>(simd, b, &keep[i..j]),
-            and::<S, F>(simd, c, &keep[j..k]),
-            and::<S, F>(simd, d, &keep[k..]),
-        ];
-        lanes.step::<FLAG, TWO, FMA>(kept, scale, a1_bits);
+    data.for_groups::<S, F>(
+        simd,
+        groups,
+        #[inline(always)]
+        |four| lanes.step::<FLAG, TWO, FMA>(four, scale, a1_bits),
+    );
+    if !part.is_empty() {
+        lanes.step::<FLAG, TWO, FMA>(data.part::<S, F>(simd, part), scale, a1_bits);
     }
     let [t, u, v, w] = lanes.t1;
     let ends = (t.to_bits() ^ a1_bits)
@@ -497,11 +519,6 @@ fn any<S: Simd, F: Lane>(v: Bits<S, F>) -> bool {
 #[inline(always)]
 fn across<S: Simd, F: Lane>(v: Bits<S, F>) -> i64 {
     v.as_slice().iter().fold(0, |sum: i64, &lane| sum.wrapping_add(F::integer(lane)))
-}
-
-#[inline(always)]
-fn and<S: Simd, F: Lane>(simd: S, v: F::Native<S>, keep: &[F::Bits]) -> F::Native<S> {
-    F::Native::<S>::from_bits(v.to_bits() & Bits::<S, F>::from_slice(simd, keep))
 }
 
 #[cfg(test)]

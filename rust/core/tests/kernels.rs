@@ -8,10 +8,10 @@ mod families;
 
 use each::breadth;
 use families::{
-    compare, Family, Input, Tested, BLOCKS_PER_FLUSH, GROUPS, GROUPS_PER_BLOCK, NARROW_FROM,
-    NARROW_GROUPS, NARROW_GROUPS_PER_BLOCK, WIDEN_REST,
+    compare, Backwards, Family, Input, Tested, BLOCKS_PER_FLUSH, GROUPS, GROUPS_PER_BLOCK,
+    NARROW_FROM, NARROW_GROUPS, NARROW_GROUPS_PER_BLOCK, WIDEN_REST,
 };
-use mean_core::{exact_mean, levels, mean};
+use mean_core::{exact_mean, levels, mean, mean_of_strided};
 use rand::seq::SliceRandom;
 use rand::SeedableRng;
 
@@ -47,6 +47,7 @@ for_each_type! {
     several_flushes,
     special_values_at_every_position,
     any_order,
+    strided_elements_are_proved,
 }
 
 fn nothing_has_no_mean<F: Tested>() {
@@ -181,6 +182,17 @@ fn any_order<F: Tested>() {
                     }
                 }
             });
+        }
+    }
+}
+
+/// Not left to the slower ways, but where `compare` would not see it.
+fn strided_elements_are_proved<F: Tested>() {
+    let data: Vec<F> = (0..2 * NARROW_FROM).map(|i| F::nearest(i as f64 + 0.1)).collect();
+    for (name, level) in levels() {
+        for n in [32, 1000, NARROW_FROM, data.len()] {
+            let strided = mean_of_strided(level, Backwards(&data[..n]), F::BINARY);
+            assert_eq!(strided, mean(level, &data[..n]).map(F::to_bits), "{name}, n {n}");
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Families of data, each an attack on one argument in the proof of the kernels, and the comparison
 //! with the exact path that every SIMD level must pass on them.
 
-use mean_core::{exact_mean, mean, Float, Level};
+use mean_core::{exact_mean, mean, mean_of_strided, Element, Float, Level, Strided};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
 use std::fmt::Debug;
-use std::ops::{Add, Mul, Neg};
+use std::ops::{Add, Mul, Neg, Range};
 
 /// One generator on every machine, so that a seed in a report means the same data everywhere.
 pub type Random = Xoshiro256PlusPlus;
@@ -148,19 +148,49 @@ impl<F: Tested> std::fmt::Display for Input<F> {
     }
 }
 
-/// Whether every level gives the bits of the exact path; else the first that does not.
+/// Whether every level gives the bits of the exact path; else the first that does not. As a slice, and
+/// where they are proved so, one by one.
 pub fn compare<F: Tested>(levels: &[(&'static str, Level)], data: &[F]) -> Result<(), String> {
     let want = exact_mean(data);
     for &(name, level) in levels {
-        let got = mean(level, data);
-        if got.map(F::to_bits) != want.map(F::to_bits) {
-            let [got_bits, want_bits] = [got, want].map(|x| x.map_or(0, F::to_bits));
-            return Err(format!(
-                "level {name} gives {got:?} ({got_bits:#x}), the exact mean is {want:?} ({want_bits:#x})"
-            ));
+        let strided = mean_of_strided(level, Backwards(data), F::BINARY).map(F::from_bits);
+        for got in [mean(level, data), strided.or(want)] {
+            if got.map(F::to_bits) != want.map(F::to_bits) {
+                let [got_bits, want_bits] = [got, want].map(|x| x.map_or(0, F::to_bits));
+                return Err(format!(
+                    "level {name} gives {got:?} ({got_bits:#x}), the exact mean is {want:?} ({want_bits:#x})"
+                ));
+            }
         }
     }
     Ok(())
+}
+
+/// The elements of a slice from its end on.
+#[derive(Clone, Copy)]
+pub struct Backwards<'a, E>(pub &'a [E]);
+
+impl<E: Element> Strided<E> for Backwards<'_, E> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn rest(self, at: usize) -> Self {
+        Self(&self.0[..self.0.len() - at])
+    }
+
+    fn copy(self, at: usize, to: &mut [E]) {
+        let rest = self.rest(at).0;
+        for (to, &x) in to.iter_mut().zip(rest[rest.len() - to.len()..].iter().rev()) {
+            *to = x;
+        }
+    }
+
+    fn for_groups(self, _: Level, range: Range<usize>, len: usize, mut take: impl FnMut(&[E])) {
+        assert_eq!(range.len() % len, 0);
+        let groups = self.0[self.0.len() - range.end..self.0.len() - range.start].rchunks(len);
+        groups.for_each(&mut take);
+    }
 }
 
 /// `2^exponent`, or the nearest power of two that the type has.

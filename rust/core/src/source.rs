@@ -1,0 +1,168 @@
+//! Where the kernel takes its elements from: a slice, or elements that lie apart.
+
+use crate::element::Float;
+use crate::lane::{Holds, Lane};
+use fearless_simd::{prelude::*, Level, Simd};
+use std::ops::Range;
+
+/// Elements that do not lie side by side, or not as they are read.
+pub trait Strided<E>: Copy {
+    /// How many there are.
+    fn len(&self) -> usize;
+
+    /// The elements from `at` on.
+    fn rest(self, at: usize) -> Self;
+
+    /// Copies the elements from `at` on, as many as there is room for.
+    fn copy(self, at: usize, to: &mut [E]);
+
+    /// Gives `take` the elements of `range`, a multiple of `len`, in groups of so many: within a group
+    /// in any order. To be `#[inline(always)]`, so that it is compiled for `level` and a group need not
+    /// go through memory.
+    fn for_groups(self, level: Level, range: Range<usize>, len: usize, take: impl FnMut(&[E]));
+}
+
+/// The most elements of a group.
+pub const LARGEST_GROUP: usize = <f32 as Lane>::MOST;
+
+/// What the kernel reads. A group is as many elements as four vectors have lanes.
+pub(crate) trait Source<E: Float>: Copy {
+    fn len(self) -> usize;
+
+    /// The elements from `at` on.
+    fn rest(self, at: usize) -> Self;
+
+    fn get(self, at: usize) -> E;
+
+    /// How many come before the first that is aligned to `bytes`.
+    fn before_aligned(self, bytes: usize) -> usize;
+
+    /// Gives `take` the groups of `range`, a multiple of them. (Not an iterator: its `next` might not be
+    /// compiled for the level.)
+    fn for_groups<S: Simd, F: Holds<E>>(
+        self,
+        simd: S,
+        range: Range<usize>,
+        take: impl FnMut([F::Native<S>; 4]),
+    );
+
+    /// The elements of `range`, less than a group, and zeros. There is a group at least, and `range`
+    /// begins or ends where all of it does.
+    fn part<S: Simd, F: Holds<E>>(self, simd: S, range: Range<usize>) -> [F::Native<S>; 4];
+}
+
+impl<E: Float> Source<E> for &[E] {
+    #[inline(always)]
+    fn len(self) -> usize {
+        self.len()
+    }
+
+    #[inline(always)]
+    fn rest(self, at: usize) -> Self {
+        &self[at..]
+    }
+
+    #[inline(always)]
+    fn get(self, at: usize) -> E {
+        self[at]
+    }
+
+    #[inline(always)]
+    fn before_aligned(self, bytes: usize) -> usize {
+        match self.as_ptr().addr() % bytes {
+            0 => 0,
+            past => (bytes - past) / size_of::<E>(),
+        }
+    }
+
+    #[inline(always)]
+    fn for_groups<S: Simd, F: Holds<E>>(
+        self,
+        simd: S,
+        range: Range<usize>,
+        mut take: impl FnMut([F::Native<S>; 4]),
+    ) {
+        for four in self[range].chunks_exact(4 * F::Native::<S>::LEN) {
+            take(F::load(simd, four));
+        }
+    }
+
+    /// A whole group, of which only some lanes are kept.
+    #[inline(always)]
+    fn part<S: Simd, F: Holds<E>>(self, simd: S, range: Range<usize>) -> [F::Native<S>; 4] {
+        let len = F::Native::<S>::LEN;
+        let (group, kept) = (4 * len, range.len());
+        let (four, place) = if range.start == 0 {
+            (&self[..group], 2 * F::MOST - kept)
+        } else {
+            (&self[self.len() - group..], F::MOST - (group - kept))
+        };
+        let keep = &F::keep()[place..][..group];
+        let [a, b, c, d] = F::load(simd, four);
+        let [i, j, k] = [len, 2 * len, 3 * len];
+        [
+            and::<S, F>(simd, a, &keep[..i]),
+            and::<S, F>(simd, b, &keep[i..j]),
+            and::<S, F>(simd, c, &keep[j..k]),
+            and::<S, F>(simd, d, &keep[k..]),
+        ]
+    }
+}
+
+#[inline(always)]
+fn and<S: Simd, F: Lane>(simd: S, v: F::Native<S>, keep: &[F::Bits]) -> F::Native<S> {
+    let keep = <F::Native<S> as SimdFloat<S>>::Bits::from_slice(simd, keep);
+    F::Native::<S>::from_bits(v.to_bits() & keep)
+}
+
+/// Elements that lie apart, as a source.
+#[derive(Clone, Copy)]
+pub(crate) struct Copied<A>(pub A);
+
+impl<E: Float, A: Strided<E>> Source<E> for Copied<A> {
+    #[inline(always)]
+    fn len(self) -> usize {
+        self.0.len()
+    }
+
+    #[inline(always)]
+    fn rest(self, at: usize) -> Self {
+        Self(self.0.rest(at))
+    }
+
+    #[inline(always)]
+    fn get(self, at: usize) -> E {
+        let mut one = [E::from_bits(0)];
+        self.0.copy(at, &mut one);
+        one[0]
+    }
+
+    /// To read none of them.
+    #[inline(always)]
+    fn before_aligned(self, _: usize) -> usize {
+        0
+    }
+
+    #[inline(always)]
+    fn for_groups<S: Simd, F: Holds<E>>(
+        self,
+        simd: S,
+        range: Range<usize>,
+        mut take: impl FnMut([F::Native<S>; 4]),
+    ) {
+        self.0.for_groups(
+            simd.level(),
+            range,
+            4 * F::Native::<S>::LEN,
+            #[inline(always)]
+            |four| take(F::load(simd, four)),
+        );
+    }
+
+    #[inline(always)]
+    fn part<S: Simd, F: Holds<E>>(self, simd: S, range: Range<usize>) -> [F::Native<S>; 4] {
+        let mut four = [E::from_bits(0); LARGEST_GROUP];
+        self.0.copy(range.start, &mut four[..range.len()]);
+        F::load(simd, &four[..4 * F::Native::<S>::LEN])
+    }
+}
