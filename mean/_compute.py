@@ -213,8 +213,9 @@ def compute_mean(
                     return scalar(mean)
             except (KeyError, TypeError, ValueError):  # no such dtype (or no hash), not of C order
                 pass
-        elif type(axis) is int:
-            return _along_axis(a, axis, bool(keepdims))
+            return _by_plan(a, None, False)
+        if type(axis) is int:
+            return _by_plan(a, axis, bool(keepdims))
     return _reduce(a, axis, dtype, out, keepdims, where, skipna)
 
 
@@ -222,34 +223,42 @@ compute_mean.__module__ = "mean"  # where users find it
 
 
 class _Plan:
-    """All of a call on an array of C order, but where that array is."""
+    """All of a call on an array, but where that array is."""
 
-    def __init__(self, a: NDArray[Any], axis: int, keepdims: bool) -> None:
+    def __init__(self, a: NDArray[Any], axis: int | None, keepdims: bool) -> None:
         known = _look_at(a.dtype)
         if known is None:
             raise _no_mean_of(a.dtype)
         axes = _axes(axis, a.ndim)
         self.means: NDArray[Any] = np.empty(_result_shape(a, axes, keepdims), known.mean)
-        self.array, *self.alive = _describe(a.shape, known.tag)
+        strides = None if a.flags.c_contiguous else a.strides
+        self.array, *self.alive = _describe(a.shape, strides, known.tag)
         means, *self.alive_too = _describe_array(self.means, _tag_of_result(known.mean))
         self.arguments = self.array, ffi.NULL, axes, 0, means, ffi.NULL
         # A scalar of what has no axes, an array of its own of else.
         self.copy = self.means.__copy__ if self.means.ndim else partial(self.means.__getitem__, ())
 
 
-#: For each shape, dtype, axis and keepdims the plans that no call is using: to make one takes
+#: For each shape, strides, dtype, axis and keepdims the plans that no call is using: to make one takes
 #: longer than a short mean. Some hundred kilobytes at most.
 _PLANS: dict[Any, list[_Plan]] = {}
 _MOST_PLANS, _MOST_MEANS = 1000, 64
 
 
-def _along_axis(a: NDArray[Any], axis: int, keepdims: bool) -> Any:
-    """Return the means along one axis, in the dtype of the mean, by a plan that is used again."""
+_FIRST = (slice(1),)
+
+
+def _by_plan(a: NDArray[Any], axis: int | None, keepdims: bool) -> Any:
+    """Return the means along one axis or all, in the dtype of the mean, by a plan that is used again."""
     try:
-        data = _from_buffer(a)
-        key = a.shape, a.dtype, axis, keepdims
+        if a.flags.c_contiguous:
+            data, strides = _from_buffer(a), None
+        else:
+            # What is not of C order begins where its first element does, which is.
+            data, strides = _from_buffer(a[_FIRST * a.ndim]), a.strides
+        key = a.shape, strides, a.dtype, axis, keepdims
         plans = _PLANS.get(key)
-    except (TypeError, ValueError):  # not hashable, not of C order
+    except (TypeError, ValueError):  # not hashable, no buffer
         return _reduce(a, axis, None, None, keepdims, True, False)
     try:
         plan = plans.pop() if plans else _Plan(a, axis, keepdims)
@@ -346,20 +355,22 @@ def _call(
 _ARRAY, _SHAPE, _STRIDES = map(ffi.typeof, ["mean_array *", "size_t[]", "ptrdiff_t[]"])
 
 
-def _describe(shape: tuple[int, ...], tag: int) -> tuple[Any, ...]:
-    """Return a `mean_array` of C order that is nowhere yet, and what must live as long as it."""
+def _describe(
+    shape: tuple[int, ...], strides: tuple[int, ...] | None, tag: int
+) -> tuple[Any, ...]:
+    """Return a `mean_array` that is nowhere yet, and what must live as long as it."""
     shape_in_c = ffi.new(_SHAPE, shape)
-    return ffi.new(_ARRAY, [ffi.NULL, tag, len(shape), shape_in_c, ffi.NULL]), shape_in_c
+    strides_in_c = ffi.NULL if strides is None else ffi.new(_STRIDES, strides)
+    described = ffi.new(_ARRAY, [ffi.NULL, tag, len(shape), shape_in_c, strides_in_c])
+    return described, shape_in_c, strides_in_c
 
 
 def _describe_array(array: NDArray[Any], tag: int) -> tuple[Any, ...]:
     """Return a `mean_array`, and what must live as long as it."""
-    described, shape = _describe(array.shape, tag)
+    strides = None if array.flags.c_contiguous else array.strides
+    described, *alive = _describe(array.shape, strides, tag)
     described.data = ffi.cast("void *", array.__array_interface__["data"][0])
-    strides = None
-    if not array.flags.c_contiguous:
-        strides = described.strides = ffi.new(_STRIDES, array.strides)
-    return described, shape, strides, array
+    return described, *alive, array
 
 
 def _tag_of_result(dtype: np.dtype[Any]) -> int:
