@@ -239,8 +239,8 @@ class _Plan:
         self.copy = self.means.__copy__ if self.means.ndim else partial(self.means.__getitem__, ())
 
 
-#: For each shape, strides, dtype, axis and keepdims the plans that no call is using: to make one takes
-#: longer than a short mean. Some hundred kilobytes at most.
+#: For each shape, strides, dtype, axis and keepdims the plans that no call is using: to make one
+#: takes longer than a short mean. Some hundred kilobytes at most.
 _PLANS: dict[Any, list[_Plan]] = {}
 _MOST_PLANS, _MOST_MEANS = 1000, 64
 
@@ -249,7 +249,7 @@ _FIRST = (slice(1),)
 
 
 def _by_plan(a: NDArray[Any], axis: int | None, keepdims: bool) -> Any:
-    """Return the means along one axis or all, in the dtype of the mean, by a plan that is used again."""
+    """Return the means along one axis or all of them, by a plan that is used again."""
     try:
         if a.flags.c_contiguous:
             data, strides = _from_buffer(a), None
@@ -355,9 +355,7 @@ def _call(
 _ARRAY, _SHAPE, _STRIDES = map(ffi.typeof, ["mean_array *", "size_t[]", "ptrdiff_t[]"])
 
 
-def _describe(
-    shape: tuple[int, ...], strides: tuple[int, ...] | None, tag: int
-) -> tuple[Any, ...]:
+def _describe(shape: tuple[int, ...], strides: tuple[int, ...] | None, tag: int) -> tuple[Any, ...]:
     """Return a `mean_array` that is nowhere yet, and what must live as long as it."""
     shape_in_c = ffi.new(_SHAPE, shape)
     strides_in_c = ffi.NULL if strides is None else ffi.new(_STRIDES, strides)

@@ -181,9 +181,8 @@ impl<E: Element> Strided<E> for Backwards<'_, E> {
 
     fn copy(self, at: usize, to: &mut [E]) {
         let rest = self.rest(at).0;
-        for (to, &x) in to.iter_mut().zip(rest[rest.len() - to.len()..].iter().rev()) {
-            *to = x;
-        }
+        to.copy_from_slice(&rest[rest.len() - to.len()..]);
+        to.reverse();
     }
 
     fn for_groups(self, _: Level, range: Range<usize>, len: usize, mut take: impl FnMut(&[E])) {
