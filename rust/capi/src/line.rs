@@ -53,7 +53,7 @@ impl<E: Element> Line<E> {
 
 impl<E: Element> Strided<E> for Line<E> {
     #[inline(always)]
-    fn len(&self) -> usize {
+    fn count(self) -> usize {
         self.len
     }
 
@@ -131,10 +131,10 @@ mod masked {
     const fn loads<const EVERY: usize>(lanes: usize) -> [(usize, u64); EVERY] {
         let (mut loads, mut filled, mut k) = ([(0, 0); EVERY], 0_u64, 0);
         while k < EVERY {
-            let from = k * lanes - if lanes % EVERY == 0 { k } else { 0 };
+            let from = k * lanes - if lanes.is_multiple_of(EVERY) { k } else { 0 };
             let (mut mask, mut lane) = (0, 0);
             while lane < lanes {
-                if (from + lane) % EVERY == 0 {
+                if (from + lane).is_multiple_of(EVERY) {
                     mask |= 1 << lane;
                 }
                 lane += 1;

@@ -142,7 +142,7 @@ fn mean_of_strided_at<S: Simd, E: Float>(
     data: impl Strided<E>,
     format: Binary,
 ) -> Option<u64> {
-    let n = data.len();
+    let n = data.count();
     if n < 4 * S::f64s::LEN || !environment::is_default() {
         return None;
     }

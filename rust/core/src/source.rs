@@ -8,7 +8,7 @@ use std::ops::Range;
 /// Elements that do not lie side by side, or not as they are read.
 pub trait Strided<E>: Copy {
     /// How many there are.
-    fn len(&self) -> usize;
+    fn count(self) -> usize;
 
     /// The elements from `at` on.
     fn rest(self, at: usize) -> Self;
@@ -122,7 +122,7 @@ pub(crate) struct Copied<A>(pub A);
 impl<E: Float, A: Strided<E>> Source<E> for Copied<A> {
     #[inline(always)]
     fn len(self) -> usize {
-        self.0.len()
+        self.0.count()
     }
 
     #[inline(always)]

@@ -171,7 +171,7 @@ pub fn compare<F: Tested>(levels: &[(&'static str, Level)], data: &[F]) -> Resul
 pub struct Backwards<'a, E>(pub &'a [E]);
 
 impl<E: Element> Strided<E> for Backwards<'_, E> {
-    fn len(&self) -> usize {
+    fn count(self) -> usize {
         self.0.len()
     }
 
