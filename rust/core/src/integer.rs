@@ -10,29 +10,24 @@ use crate::quotient::round_mean;
 use crate::runs::Runs;
 use crate::tile::{Rows, Shape, ROWS, TILE};
 use fearless_simd::{Level, Simd};
+use std::convert::identity;
 
+/// So many elements cannot overflow the partial sums of a block, of which those of 16 bits in 32 have
+/// the least room.
+const BLOCK: usize = 1 << 16;
 /// So many halves cannot overflow an i64.
 const BLOCK_OF_HALVES: usize = 1 << 30;
+/// From so many elements on, loads are aligned to cache lines: a vector across two of them is two loads.
+const WORTH_ALIGNING: usize = 1 << 12;
+const CACHE_LINE: usize = 64;
 
 /// An element that is an integer.
 trait Integer: Copy {
-    /// So many elements cannot overflow the partial sums of `sum_of_block`.
-    const BLOCK: usize = BLOCK_OF_HALVES;
-
     /// The upper and the lower half of an integer of 64 bits: neither is 2^32 or more.
     fn halves(self) -> (i64, i64);
 
     /// The exact sum of at most `BLOCK` elements.
-    #[inline(always)]
-    fn sum_of_block(block: &[Self]) -> i128 {
-        let (mut high, mut low) = (0, 0);
-        for x in block {
-            let (upper, lower) = x.halves();
-            high += upper;
-            low += lower;
-        }
-        (i128::from(high) << 32) + i128::from(low)
-    }
+    fn sum_of_block(block: &[Self]) -> i128;
 }
 
 /// The exact sum: below 2^127 for up to 2^63 - 1 elements below 2^64.
@@ -41,8 +36,11 @@ fn sum_at<S: Simd, E: Integer>(simd: S, data: &[E]) -> i128 {
     simd.vectorize(
         #[inline(always)]
         || {
+            let worth = data.len() >= WORTH_ALIGNING;
+            let head = if worth { data.as_ptr().align_offset(CACHE_LINE) } else { 0 };
+            let (head, aligned) = data.split_at(head.min(data.len()));
             let mut sum = 0;
-            for block in data.chunks(E::BLOCK) {
+            for block in head.chunks(BLOCK).chain(aligned.chunks(BLOCK)) {
                 sum += E::sum_of_block(block);
             }
             sum
@@ -114,68 +112,76 @@ fn add_row<E: Integer + Element>(row: &[E], high: &mut [i64], low: &mut [i64], m
     }
 }
 
-/// Integers that a wider register sums in one loop.
+/// Integers that one of 32 bits sums, by their value.
 macro_rules! narrow {
-    ($($element:ident in $wide:ident;)*) => {$(
+    ($($element:ident in $wide:ident: $value:expr;)*) => {$(
         impl Integer for $element {
-            const BLOCK: usize = 1 << ($wide::BITS - $element::BITS - 1);
+            #[inline(always)]
+            fn halves(self) -> (i64, i64) {
+                (0, $value(self).into())
+            }
 
             #[inline(always)]
             fn sum_of_block(block: &[Self]) -> i128 {
                 let mut sum: $wide = 0;
                 for &x in block {
-                    sum += $wide::from(x);
+                    sum += $wide::from($value(x));
                 }
                 sum.into()
             }
-
-            #[inline(always)]
-            fn halves(self) -> (i64, i64) {
-                (0, i64::from(self))
-            }
         }
     )*};
 }
 
-narrow! { u8 in u32; i8 in i32; u16 in u32; i16 in i32; u32 in u64; i32 in i64; }
+narrow! {
+    Bool in u32: |Self(byte)| byte != 0;
+    u8 in u32: identity;
+    i8 in i32: identity;
+    u16 in u32: identity;
+    i16 in i32: identity;
+}
 
-/// Integers of 64 bits: by their halves.
+/// Integers of 32 and of 64 bits, by their value and its halves.
 macro_rules! wide {
-    ($($element:ident)*) => {$(
+    ($($element:ident as $integer:ident: $value:expr, $halves:expr;)*) => {$(
         impl Integer for $element {
             #[inline(always)]
             fn halves(self) -> (i64, i64) {
-                // (A shift rounds down, so that the lower half is never negative.)
-                ((self >> 32) as i64, self as i64 & 0xffff_ffff)
+                $halves($value(self))
+            }
+
+            /// Three operations a vector, none of which makes it wider. The sum may wrap; that of the
+            /// upper halves does not, nor would that of the lower, and so the two tell it.
+            #[inline(always)]
+            fn sum_of_block(block: &[Self]) -> i128 {
+                const HALF: u32 = $integer::BITS / 2;
+                let (mut sum, mut upper): ($integer, $integer) = (0, 0);
+                for &x in block {
+                    let x = $value(x);
+                    sum = sum.wrapping_add(x);
+                    // (A shift rounds down, so that the lower half is never negative.)
+                    upper += x >> HALF;
+                }
+                let upper = i128::from(upper) << HALF;
+                upper + (i128::from(sum) - upper & (1 << $integer::BITS) - 1)
             }
         }
     )*};
 }
 
-wide! { u64 i64 }
+wide! {
+    u32 as u32: identity, |x| (0, i64::from(x));
+    i32 as i32: identity, |x| (0, i64::from(x));
+    u64 as u64: identity, |x| ((x >> 32) as i64, x as i64 & 0xffff_ffff);
+    i64 as i64: identity, |x| (x >> 32, x & 0xffff_ffff);
+    // NaT counts as the value that it is: who finds one in time does not look at the sum.
+    Time as i64: |Self(x)| x, i64::halves;
+}
 
 /// A truth value in a byte: anything but 0 is true, and counts as 1.
 #[derive(Clone, Copy, Debug)]
 #[repr(transparent)]
 pub struct Bool(pub u8);
-
-impl Integer for Bool {
-    const BLOCK: usize = u8::BLOCK;
-
-    #[inline(always)]
-    fn sum_of_block(block: &[Self]) -> i128 {
-        let mut sum = 0_u32;
-        for &Self(byte) in block {
-            sum += u32::from(byte != 0);
-        }
-        sum.into()
-    }
-
-    #[inline(always)]
-    fn halves(self) -> (i64, i64) {
-        (0, i64::from(self.0 != 0))
-    }
-}
 
 macro_rules! elements {
     ($($element:ident, $zero:expr, $swap_bytes:expr;)*) => {$(
@@ -223,7 +229,7 @@ macro_rules! elements {
 }
 
 elements! {
-    Bool, Bool(0), std::convert::identity;
+    Bool, Bool(0), identity;
     u8, 0, u8::swap_bytes;
     i8, 0, i8::swap_bytes;
     u16, 0, u16::swap_bytes;
@@ -242,14 +248,6 @@ pub struct Time(pub i64);
 impl Time {
     /// Not a time.
     pub const NAT: Self = Self(i64::MIN);
-}
-
-/// NaT counts as the value that it is: who finds one in time does not look at the sum.
-impl Integer for Time {
-    #[inline(always)]
-    fn halves(self) -> (i64, i64) {
-        self.0.halves()
-    }
 }
 
 impl Element for Time {

@@ -11,6 +11,7 @@ use mean_core::{BF16, F16};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use rand::{rngs::Xoshiro256PlusPlus, RngExt, SeedableRng};
 
 /// Release mode is for breadth; the debug run, some 50 times slower, is for its overflow checks.
 const CASES: u32 = if cfg!(debug_assertions) { 2_000 } else { 100_000 };
@@ -320,6 +321,16 @@ macro_rules! integers {
                 proptest!(config, |(data in data())| {
                     assert_integer_mean(&data, |&x| i128::from(x));
                 });
+            }
+
+            /// The elements before the first cache line, and those after it.
+            #[test]
+            fn every_alignment() {
+                let mut random = Xoshiro256PlusPlus::seed_from_u64(0);
+                let data: Vec<$element> = (0..5000).map(|_| random.random()).collect();
+                for from in 0..=64 / size_of::<$element>() {
+                    assert_integer_mean(&data[from..], |&x| i128::from(x));
+                }
             }
 
             /// More elements of the extremes than the partial sums of a block could hold.
