@@ -240,26 +240,56 @@ impl Format for F16 {
 impl Float for F16 {
     type Digits = [i64; 4]; // 40 bits of magnitude + 63 + sign <= 128
     const ZERO: Self::Digits = [0; 4];
-    type Lane = f64;
+    type Lane = f32;
 
     #[inline(always)]
     fn load<S: Simd>(simd: S, data: &[Self]) -> [S::f64s; 4] {
-        let (left, right) = load_u16(simd, data, |x| x.0).widen();
+        let (left, right) = signed::<S>(load_u16(simd, data, |x| x.0)).widen();
         widen::<S>(half_to_single(simd, left), half_to_single(simd, right))
     }
 }
 
-/// binary16 to binary32, but for NaNs, which become infinities.
+/// Without the shift of exponents that would cost an operation: every lane is 2^112 times too small.
+impl Holds<F16> for f32 {
+    const DOWN: i32 = F16_DOWN;
+
+    #[inline(always)]
+    fn load<S: Simd>(simd: S, data: &[F16]) -> [S::f32s; 4] {
+        let [left, right] = load_pair(simd, data, |x| x.0);
+        // Without the sign, encodings ascend to those of infinities and NaNs.
+        let largest = (left << 1).max(right << 1);
+        if largest.simd_ge((F16::INFINITY << 1) as u16).any_true() {
+            return [S::f32s::splat(simd, f32::NAN); 4];
+        }
+        let (a, b) = signed::<S>(left).widen();
+        let (c, d) = signed::<S>(right).widen();
+        [in_place::<S>(a), in_place::<S>(b), in_place::<S>(c), in_place::<S>(d)]
+    }
+}
+
+/// The exponent of a binary16, in the place of a binary32's, stands for so much less.
+const F16_DOWN: i32 = 127 - 15;
+
+/// A binary16 in the places of a binary32: 2^112 times too small, and not special.
 #[inline(always)]
-fn half_to_single<S: Simd>(simd: S, encoding: S::u32s) -> S::f32s {
-    // In binary32's places the exponent is 112 too low.
-    let up = S::f32s::splat(simd, f32::from_bits((127 + 112) << 23));
+fn in_place<S: Simd>(encoding: S::i32s) -> S::f32s {
+    // Copies of the sign are where the exponent has three bits more.
+    ((encoding << 13) & !(7 << 28)).bitcast()
+}
+
+/// binary16 to binary32, but for NaNs and infinities, which become +inf.
+#[inline(always)]
+fn half_to_single<S: Simd>(simd: S, encoding: S::i32s) -> S::f32s {
+    let power =
+        |exponent: i32| S::f32s::splat(simd, f32::from_bits(((127 + exponent) as u32) << 23));
     let infinity = S::f32s::splat(simd, f32::INFINITY);
-    let beyond = S::f32s::splat(simd, 65536.0); // where infinities and NaNs are now
-    let magnitude: S::f32s = ((encoding & 0x7fff) << 13).bitcast();
-    let magnitude = magnitude * up;
-    let magnitude: S::u32s = magnitude.simd_ge(beyond).select(infinity, magnitude).bitcast();
-    (magnitude | (encoding & 0x8000) << 16).bitcast()
+    let x = in_place::<S>(encoding);
+    x.abs().simd_ge(power(16 - F16_DOWN)).select(infinity, x * power(F16_DOWN))
+}
+
+#[inline(always)]
+fn signed<S: Simd>(encodings: S::u16s) -> S::i16s {
+    encodings.bitcast()
 }
 
 /// A bfloat16 number, by its encoding.
@@ -283,12 +313,21 @@ impl Format for BF16 {
 impl Float for BF16 {
     type Digits = [i64; 11]; // 261 bits of magnitude + 63 + sign <= 352
     const ZERO: Self::Digits = [0; 11];
-    type Lane = f64;
+    type Lane = f32;
 
     #[inline(always)]
     fn load<S: Simd>(simd: S, data: &[Self]) -> [S::f64s; 4] {
         let (left, right) = load_u16(simd, data, |x| x.0).widen();
         widen::<S>((left << 16).bitcast(), (right << 16).bitcast())
+    }
+}
+
+impl Holds<BF16> for f32 {
+    #[inline(always)]
+    fn load<S: Simd>(simd: S, data: &[BF16]) -> [S::f32s; 4] {
+        let [left, right] = load_pair(simd, data, |x| x.0);
+        let ((a, b), (c, d)) = (left.widen(), right.widen());
+        [(a << 16).bitcast(), (b << 16).bitcast(), (c << 16).bitcast(), (d << 16).bitcast()]
     }
 }
 
@@ -304,4 +343,15 @@ fn widen<S: Simd>(left: S::f32s, right: S::f32s) -> [S::f64s; 4] {
 fn load_u16<S: Simd, E: Copy>(simd: S, data: &[E], encoding: impl Fn(E) -> u16) -> S::u16s {
     let data = &data[..S::u16s::LEN];
     S::u16s::from_fn(simd, |i| encoding(data[i]))
+}
+
+/// Two of them.
+#[inline(always)]
+fn load_pair<S: Simd, E: Copy>(
+    simd: S,
+    data: &[E],
+    encoding: impl Fn(E) -> u16 + Copy,
+) -> [S::u16s; 2] {
+    let (left, right) = data.split_at(S::u16s::LEN);
+    [load_u16(simd, left, encoding), load_u16(simd, right, encoding)]
 }

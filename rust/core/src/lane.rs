@@ -12,9 +12,9 @@ pub trait Lane: Format + SimdFloatElement {
     const ROUNDS: usize;
     /// With FMA the first anchor's biased exponent is a multiple of this.
     const STEP: i32;
-    /// A mean below 2^SMALL units of the grid is too small for what they drop: for one window of 64
-    /// bits, and for the two of narrow lanes.
-    const SMALL: u32;
+    /// A mean whose last bit is below 2^SPARE units of the grid is too small for what they drop: for one
+    /// window of 64 bits, and for the two of narrow lanes.
+    const SPARE: u32;
 
     /// The most lanes in a group: 4 vectors of 512 bits.
     const MOST: usize = 4 * 512 / <Self as Format>::BITS as usize;
@@ -31,12 +31,12 @@ pub trait Lane: Format + SimdFloatElement {
 }
 
 macro_rules! lane {
-    ($float:ty, $bits:ty, $signed:ty, $l:expr, $rounds:expr, $step:expr, $small:expr) => {
+    ($float:ty, $bits:ty, $signed:ty, $l:expr, $rounds:expr, $step:expr, $spare:expr) => {
         impl Lane for $float {
             const L: i32 = $l;
             const ROUNDS: usize = $rounds;
             const STEP: i32 = $step;
-            const SMALL: u32 = $small;
+            const SPARE: u32 = $spare;
 
             #[inline(always)]
             fn keep<'a>() -> &'a [$bits] {
@@ -66,15 +66,17 @@ macro_rules! lane {
     };
 }
 
-// L, ROUNDS, STEP, SMALL. A float32 mean below 2^33 u1 has a spacing below 2^10 u1, and a bound of
-// u1 / 2 would meet a midpoint more than once in 2^10 times: zero-mean data, of which the second half
-// need not be read twice. Below 2^28 u2 it is once in 2^5 times, and to read all again costs twice what
-// narrow lanes save.
-lane!(f32, u32, i32, 6, 62, 128, 28);
-lane!(f64, u64, i64, 8, 248, 256, 33);
+// L, ROUNDS, STEP, SPARE. Where the spacing of the mean is below 2^10 u1, a bound of u1 / 2 would meet a
+// midpoint more than once in 2^10 times: zero-mean data, of which the second half need not be read
+// twice. Below 2^5 u2 it is once in 2^5 times, and to read all again costs twice what narrow lanes save.
+lane!(f32, u32, i32, 6, 62, 128, 5);
+lane!(f64, u64, i64, 8, 248, 256, 10);
 
 /// Lanes that hold the elements `E` exactly.
 pub trait Holds<E>: Lane {
+    /// Elements are loaded 2^DOWN times smaller than they are.
+    const DOWN: i32 = 0;
+
     /// Four vectors of consecutive elements: `data` has as many as they have lanes.
     fn load<S: Simd>(simd: S, data: &[E]) -> [Self::Native<S>; 4];
 }

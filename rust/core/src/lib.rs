@@ -371,18 +371,19 @@ mod tests {
         }
     }
 
-    /// Of uniform float32 from `low` to `low` + 1, how many means in a thousand (debug mode: in few) the
+    /// Of uniform elements from `low` to `low` + 1, how many means in a thousand (debug mode: in few) the
     /// first reading does not prove. The slices overlap, but their sums, and so how near each mean is to
     /// a midpoint, are as good as independent.
-    fn read_twice_in_a_thousand(n: usize, low: f32) -> usize {
+    fn read_twice_in_a_thousand<E: Float>(n: usize, low: f32, nearest: impl Fn(f32) -> E) -> usize {
         let slices = if cfg!(debug_assertions) { 2 } else { 1000 };
         let mut random = Xoshiro256PlusPlus::seed_from_u64(0);
-        let data: Vec<f32> = (0..n + 100 * slices).map(|_| random.random::<f32>() + low).collect();
+        let data: Vec<E> =
+            (0..n + 100 * slices).map(|_| nearest(random.random::<f32>() + low)).collect();
         let open = (0..slices).filter(|k| {
             let slice = &data[100 * k..][..n];
             let level = Level::new();
             let attempt = dispatch!(level, simd => {
-                attempt::<_, _, f32, false, true>(simd, slice, n as u64, Binary::B32)
+                attempt::<_, _, E::Lane, false, true>(simd, slice, n as u64, E::BINARY)
             });
             !matches!(attempt, Attempt::Proved(_))
         });
@@ -392,13 +393,37 @@ mod tests {
     /// Zero-mean float32 is where one window proves least.
     #[test]
     fn zero_mean_float32_is_read_twice_less_than_once_in_a_hundred() {
-        assert!(read_twice_in_a_thousand(10_000_000, -0.5) <= 10);
+        assert!(read_twice_in_a_thousand(10_000_000, -0.5, |x| x) <= 10);
     }
 
     /// And this is what float32 lanes are for.
     #[test]
     fn positive_float32_is_read_twice_less_than_once_in_a_hundred() {
-        assert!(read_twice_in_a_thousand(1_000_000, 0.0) <= 10);
-        assert!(read_twice_in_a_thousand(10_000, 0.5) <= 10);
+        assert!(read_twice_in_a_thousand(1_000_000, 0.0, |x| x) <= 10);
+        assert!(read_twice_in_a_thousand(10_000, 0.5, |x| x) <= 10);
+    }
+
+    /// Whatever their signs: no other lanes go on, and one reading is enough.
+    #[test]
+    fn sixteen_bits_stay_in_float32_lanes() {
+        let float16 = |x| F16(half::f16::from_f32(x).to_bits());
+        let large = |x| F16(half::f16::from_f32(x * 60_000.0).to_bits());
+        let bfloat16 = |x| BF16(half::bf16::from_f32(x).to_bits());
+        for low in [0.0, -0.5] {
+            assert!(read_twice_in_a_thousand(100_000, low, float16) <= 10);
+            assert!(read_twice_in_a_thousand(100_000, low, large) <= 10);
+            assert!(read_twice_in_a_thousand(100_000, low, bfloat16) <= 10);
+            assert!(stays(low, float16) && stays(low, large) && stays(low, bfloat16));
+        }
+    }
+
+    fn stays<E: Float>(low: f32, nearest: impl Fn(f32) -> E) -> bool {
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(0);
+        let data: Vec<E> = (0..1_000_000).map(|_| nearest(random.random::<f32>() + low)).collect();
+        let (mut exponent, mut digits) = (None, None);
+        let sum = dispatch!(Level::new(), simd => {
+            window::sum::<_, E, E::Lane, false, true>(simd, &data, &mut exponent, &mut digits)
+        });
+        matches!(sum, Sum::All(_))
     }
 }

@@ -70,6 +70,9 @@
 //! and sets e by the MEAN magnitude: only sums must fit. Whatever it misses costs time alone: where
 //! the sum stays small, or a block does not fit twice, other lanes go on.
 //!
+//! Elements of 16 bits have fewer midpoints, by 2^13 and more, so that either sign will do. float16 is
+//! loaded 2^DOWN times too small, and x is then what is loaded; all that knows is the total's unit.
+//!
 //! # Headroom
 //!
 //! A lane's T1 - A1 and T2 - A2 lie within 2^(p-2) units; an integer lane adds 4 of them a block for at
@@ -176,7 +179,7 @@ fn sum_blocks<
     };
     let nothing = |anchors: &Anchors<F>| {
         let unit = if TWO { anchors.unit2 } else { anchors.unit1 };
-        Bounded { sum: 0, bound: 0, unit }
+        Bounded { sum: 0, bound: 0, unit: unit + F::DOWN }
     };
     let (mut total, mut in_total, mut at) = (nothing(&anchors), 0, 0);
     let head = if data.len() >= WORTH_ALIGNING {
@@ -225,13 +228,15 @@ fn sum_blocks<
         if total.unit > E::MIN_EXPONENT {
             total.bound += u128::from(bound(inexact, anchors.lossy));
         }
-        // A mean below 2^`log` of the grid's units.
-        let small = |log: u32| total.sum.unsigned_abs() >> log < u128::from(in_total);
+        // A mean below 2^`log` of the grid's units, if they drop anything.
+        let small =
+            |log: u32| total.bound != 0 && total.sum.unsigned_abs() >> log < u128::from(in_total);
+        let log = E::FRACTION_BITS + F::SPARE;
         if F::NARROW {
             // On one grid so far, all of it may have dropped too much already; else these blocks. At the
             // end, the certificate is worth a try.
             let from = if digits.is_none() { 0 } else { from };
-            let log = if at == data.len() { F::SMALL - 3 } else { F::SMALL };
+            let log = if at == data.len() { log - 3 } else { log };
             if !failed && small(log) {
                 if from != 0 && in_before != 0 {
                     store(digits, &before);
@@ -264,7 +269,7 @@ fn sum_blocks<
         let widen = if F::NARROW {
             failed && higher.is_none()
         } else {
-            !TWO && !failed && small(F::SMALL) && rest >= WORTH_WIDENING
+            !TWO && !failed && small(log) && rest >= WORTH_WIDENING
         };
         if (widen || failed || in_total >= TOTAL) && in_total != 0 {
             store(digits, &total);
@@ -376,12 +381,15 @@ fn look<S: Simd, E: Float, F: Holds<E>>(
             },
         );
     }
-    let (sum, size) = (sum.reduce_sum() * F::from(4_u8), size.reduce_sum());
-    if !(sum > size || -sum > size) {
+    let (sum, size) = (sum.reduce_sum(), size.reduce_sum());
+    let bias = Anchors::<F>::BIAS;
+    // A quarter, for float32; the fewer bits an element has, the more the mean may cancel.
+    let share = (bias + E::FRACTION_BITS as i32 - 25) as u64;
+    let least = size * F::from_bits(share << F::FRACTION_BITS);
+    if !(sum > least || -sum > least) {
         return None; // (a NaN, too)
     }
     let field = (size * F::from(4_u8) / F::from(3_u8)).magnitude_bits() >> F::FRACTION_BITS;
-    let bias = Anchors::<F>::BIAS;
     Some((field as i32 + 1 - bias - SAMPLE.ilog2() as i32).max(1 - bias))
 }
 

@@ -11,9 +11,9 @@ use families::{
     compare, Backwards, Family, Input, Tested, BLOCKS_PER_FLUSH, GROUPS, GROUPS_PER_BLOCK,
     NARROW_FROM, NARROW_GROUPS, NARROW_GROUPS_PER_BLOCK, WIDEN_REST,
 };
-use mean_core::{exact_mean, levels, mean, mean_of_strided};
+use mean_core::{exact_mean, levels, mean, mean_of_strided, Float, BF16, F16};
 use rand::seq::SliceRandom;
-use rand::SeedableRng;
+use rand::{RngExt, SeedableRng};
 
 /// Checks every family at every one of `sizes`, each time with other data, `offset` elements into
 /// the allocation.
@@ -162,6 +162,90 @@ fn special_values_at_every_position<F: Tested>() {
             }
             data[i] = F::nearest(1.0);
         }
+    }
+}
+
+/// Elements of 16 bits in float32 lanes.
+mod sixteen_bits {
+    use super::*;
+
+    fn float16(x: f64) -> F16 {
+        F16(half::f16::from_f64(x).to_bits())
+    }
+
+    fn bfloat16(x: f64) -> BF16 {
+        BF16(half::bf16::from_f64(x).to_bits())
+    }
+
+    /// The families of float32, brought to any of the type's exponents and rounded to it; by turns with
+    /// the next number or as they are.
+    fn all_families<E: Float + std::fmt::Debug>(nearest: fn(f64) -> E) {
+        let levels = levels();
+        let max_exponent = (E::SPECIAL / 2) as i32;
+        for (round, group) in NARROW_GROUPS.into_iter().cycle().take(breadth(3, 60)).enumerate() {
+            let block = NARROW_GROUPS_PER_BLOCK * group;
+            let end = NARROW_FROM.next_multiple_of(block) + block;
+            let many = BLOCKS_PER_FLUSH * block * breadth(0, usize::from(round % 8 == 0)) + round;
+            for n in [NARROW_FROM, end - 1, end, end + 1, end + group + 1, end + many] {
+                for (i, &family) in Family::<f32>::ALL.iter().enumerate() {
+                    let seed = (round * 1000 + i) as u64;
+                    let mut rng = families::Random::seed_from_u64(seed);
+                    Input { family, n, offset: 0, seed }.with_data(|data| {
+                        let finite = data.iter().filter(|x| x.is_finite());
+                        let largest = finite.fold(0.0_f64, |max, &x| max.max(f64::from(x).abs()));
+                        let top = rng.random_range(E::MIN_EXPONENT..=max_exponent + 1);
+                        let scale = 2_f64.powi(top - largest.log2().max(-150.0) as i32);
+                        let next = u64::from(rng.random::<bool>());
+                        let offset = round % 33;
+                        let mut rounded = vec![E::nan(); offset];
+                        rounded.extend(data.iter().enumerate().map(|(i, &x)| {
+                            let x = nearest(f64::from(x) * scale);
+                            E::from_bits(x.to_bits() ^ (i as u64 & next))
+                        }));
+                        compare(&levels, &rounded[offset..]).unwrap_or_else(|miss| {
+                            panic!("{} seed {seed} n {n} to 2^{top}: {miss}", family.name)
+                        });
+                    });
+                }
+            }
+        }
+    }
+
+    /// Where the largest numbers are near, and a lane could take a special one for a number.
+    fn specials<E: Float + std::fmt::Debug>(nearest: fn(f64) -> E) {
+        let levels = levels();
+        let n = NARROW_FROM + NARROW_GROUPS_PER_BLOCK * 64 + 1;
+        for usual in [nearest(1.0), E::from_bits(E::INFINITY - 1), E::from_bits(1)] {
+            let mut data = vec![usual; n];
+            for i in (0..n).step_by(breadth(997, 5)).chain(n - 40..n) {
+                let least = E::from_bits(E::INFINITY | 1);
+                for special in [E::nan(), least, E::infinity(false), E::infinity(true)] {
+                    data[i] = special;
+                    compare(&levels, &data).unwrap_or_else(|miss| panic!("at {i}: {miss}"));
+                }
+                data[i] = usual;
+            }
+        }
+    }
+
+    #[test]
+    fn families_in_float16() {
+        all_families(float16);
+    }
+
+    #[test]
+    fn families_in_bfloat16() {
+        all_families(bfloat16);
+    }
+
+    #[test]
+    fn specials_in_float16() {
+        specials(float16);
+    }
+
+    #[test]
+    fn specials_in_bfloat16() {
+        specials(bfloat16);
     }
 }
 

@@ -150,7 +150,10 @@ impl<F: Tested> std::fmt::Display for Input<F> {
 
 /// Whether every level gives the bits of the exact path; else the first that does not. As a slice, and
 /// where they are proved so, one by one.
-pub fn compare<F: Tested>(levels: &[(&'static str, Level)], data: &[F]) -> Result<(), String> {
+pub fn compare<F: Float + Debug>(
+    levels: &[(&'static str, Level)],
+    data: &[F],
+) -> Result<(), String> {
     let want = exact_mean(data);
     for &(name, level) in levels {
         let strided = mean_of_strided(level, Backwards(data), F::BINARY).map(F::from_bits);
