@@ -958,6 +958,18 @@ def test_skipping_everything_warns_once(dtype):
     check(many, skipna=True)
 
 
+@every_float
+def test_what_is_missing_among_many_is_skipped_in_any_layout(dtype):
+    # In runs that are longer than a buffer: side by side they are copied, else gathered, first.
+    rng = np.random.default_rng(12)
+    a = rng.random(9001).astype(dtype)
+    a[rng.random(a.size) < 0.1] = math.nan
+    misaligned = np.frombuffer(b"-" + a.tobytes(), np.uint8)[1:].view(dtype)
+    swapped = a.byteswap().view(dtype.newbyteorder()) if dtype.kind == "f" else a
+    for b in a, a[1:], a[::-1], a[::2], misaligned, swapped:
+        check(b, skipna=True)
+
+
 @pytest.mark.parametrize(
     "options",
     [
