@@ -342,15 +342,14 @@ unsafe fn means<E: Element>(job: &Job) -> usize {
     };
     let table = E::takes_columns(*format).then(|| {
         // SAFETY: the caller vouches for the elements of every cell; so also below.
-        unsafe { Table::<E>::new(*level, source, kept, *first) }
+        unsafe { Table::<E>::new(*level, source, kept, *first, *format) }
     });
     // SAFETY: as above.
     let mut cell = unsafe { Cell::<E>::new(*level, source, kept, *first) };
     if let Some(mut table) = table.flatten() {
         loop {
-            let shape = table.shape();
             let (first, step) = (table.place(0).out, table.columns().out);
-            let open = E::means_of_columns(*level, &mut table, shape, *format, |column, mean| {
+            let open = table.means(*format, |column, mean| {
                 put(first + step * column as isize, mean);
             });
             for column in open {

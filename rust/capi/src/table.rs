@@ -2,7 +2,7 @@
 
 use crate::gather::{gather, Source};
 use crate::layout::{Axis, Odometer, Place};
-use mean_core::{transpose, vectorize, Element, Level, Rows, Shape, MOST_ROWS, ROWS, TILE};
+use mean_core::{transpose, vectorize, Binary, Element, Level, Rows, Shape, MOST_ROWS, ROWS, TILE};
 use std::ops::Range;
 
 /// Runs of so few neighbours are averaged side by side even where they lie apart.
@@ -26,6 +26,8 @@ pub(crate) struct Table<'a, E> {
     /// Whether rows are read in place; or whether elements of a cell are side by side.
     in_place: bool,
     runs: bool,
+    /// Whether each cell is one run, to be read by itself.
+    apart: bool,
     buffer: Vec<E>,
 }
 
@@ -42,22 +44,25 @@ impl<'a, E: Element> Table<'a, E> {
         source: &'a Source,
         cells: &'a [Axis],
         first: Place,
+        format: Binary,
     ) -> Option<Self> {
         let (&columns, outer) = cells.split_last()?;
         let n = source.axes.iter().fold(1_usize, |n, axis| n.saturating_mul(axis.len));
         let (run, row) = source.axes.last().map_or((1, 0), |axis| (axis.len, axis.data));
-        let together = run <= FEW || columns.data < row;
+        let size = size_of::<E>() as isize;
+        let plain =
+            source.is_plain() && source.is_aligned::<E>(first, source.axes.iter().chain(cells));
+        let side_by_side = plain && row == size;
+        let apart = side_by_side && source.axes.len() == 1 && E::takes_rows(level, n, format);
+        let together = apart || run <= FEW || columns.data < row;
         let counted = source.mask.is_none() && source.skip.is_none();
         if !together || !counted || n as u64 > MOST_ROWS || columns.len < WORTH_A_TABLE {
             return None;
         }
         let Shape { rows, copies, n, .. } = Shape::new(n, columns.len);
-        let size = size_of::<E>() as isize;
         let dense = source.axes.len() == 1 && row == size * columns.len as isize;
-        let plain =
-            source.is_plain() && source.is_aligned::<E>(first, source.axes.iter().chain(cells));
         let in_place = plain && columns.data == size && (copies == 1 || dense);
-        let runs = plain && !in_place && row == size && copies == 1;
+        let runs = side_by_side && !in_place && copies == 1;
         Some(Self {
             level,
             source,
@@ -67,6 +72,7 @@ impl<'a, E: Element> Table<'a, E> {
             shape: Shape { rows, columns: columns.len.min(slab(runs)), copies, n },
             in_place,
             runs,
+            apart,
             buffer: vec![],
         })
     }
@@ -76,9 +82,20 @@ impl<'a, E: Element> Table<'a, E> {
         self.columns
     }
 
-    /// What the columns in hand are.
-    pub fn shape(&self) -> Shape {
-        self.shape
+    /// Gives `put` the index and the encoding of the mean of each of the columns in hand, and returns
+    /// the columns of which it has found none.
+    pub fn means(&mut self, format: Binary, put: impl FnMut(usize, u64)) -> Vec<usize> {
+        let shape = self.shape;
+        if !self.apart {
+            return E::means_of_columns(self.level, self, shape, format, put);
+        }
+        let run = |column| {
+            let run = self.source.data.wrapping_offset(self.place(column).data).cast();
+            // SAFETY: all elements of a cell, side by side, native and aligned; `new`'s caller vouches
+            // for them.
+            unsafe { std::slice::from_raw_parts(run, self.run()) }
+        };
+        E::means_of_rows(self.level, self.run(), run, shape.columns, put)
     }
 
     /// Where a column is.

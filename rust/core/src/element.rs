@@ -4,6 +4,7 @@ use crate::environment;
 use crate::exact::Specials;
 use crate::format::{Binary, Format};
 use crate::lane::{self, Holds};
+use crate::rows;
 use crate::runs::Runs;
 use crate::source::Strided;
 use crate::tile::{self, Rows, Shape, ROWS};
@@ -69,6 +70,25 @@ pub trait Element: Copy {
         format: Binary,
         put: impl FnMut(usize, u64),
     ) -> Vec<usize>;
+
+    /// Whether there is a kernel for many runs of so many elements each that rounds to this format.
+    fn takes_rows(_level: Level, _n: usize, _format: Binary) -> bool {
+        false
+    }
+
+    /// As `means_of_columns`, of `count` runs of `n` elements each, if [`Element::takes_rows`].
+    fn means_of_rows<'a>(
+        _level: Level,
+        _n: usize,
+        _row: impl Fn(usize) -> &'a [Self],
+        count: usize,
+        _put: impl FnMut(usize, u64),
+    ) -> Vec<usize>
+    where
+        Self: 'a,
+    {
+        (0..count).collect()
+    }
 }
 
 /// A floating-point element that float64 lanes hold exactly.
@@ -155,6 +175,28 @@ impl<E: Float> Element for E {
             for (column, special) in specials.iter().enumerate().filter(|(_, found)| found.any()) {
                 put(column, special.mean(format));
             }
+        }
+        open
+    }
+
+    fn takes_rows(level: Level, n: usize, format: Binary) -> bool {
+        format == E::BINARY && environment::is_default() && rows::takes(level, n)
+    }
+
+    fn means_of_rows<'a>(
+        level: Level,
+        n: usize,
+        row: impl Fn(usize) -> &'a [Self],
+        count: usize,
+        mut put: impl FnMut(usize, u64),
+    ) -> Vec<usize>
+    where
+        Self: 'a,
+    {
+        let mut means = vec![Self::zero(); count];
+        let open = rows::means_of_rows(level, n, row, &mut means);
+        for (row, mean) in means.iter().enumerate() {
+            put(row, mean.to_bits());
         }
         open
     }

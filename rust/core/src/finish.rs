@@ -6,15 +6,17 @@
 //!
 //! # The quotient and its radius
 //!
-//! 1. (H, W) = V: by TwoSum, exact, with |W| <= e |H|. Only with an `upper` are there three parts:
-//!    then one sum l of two of them is rounded, by at most e |l| (1 + e). Of the copies of a narrow
-//!    table's column the upper and high parts are added by TwoSum, and what these leave and the low
-//!    parts make a plain sum: at most 3 k additions for k copies, each within e times the sum of the
-//!    magnitudes. That sum times k (below, 16 e cover 3 e) stands for |l|.
+//! 1. (H, W) = V: exact, with |W| <= e |H|, by FastTwoSum, whatever the magnitudes, for T1 - A1 is a
+//!    multiple of u1, and so of ulp(T2 - A2), below 2^(L-1) u1. Only with an `upper` are there three
+//!    parts: then one sum l of two of them is rounded, by at most e |l| (1 + e). Of the copies of a
+//!    narrow table's column the upper and high parts are added by TwoSum, and what these leave and
+//!    the low parts make a plain sum: at most 3 k additions for k copies, each within e times the sum
+//!    of the magnitudes. That sum times k (below, 16 e cover 3 e) stands for |l|.
 //! 2. inv = RN(1 / n) and q = RN(H inv), within 2 e (1 + e) |H| / n of H / n.
 //! 3. rem = fma(-q, n, H) = H - q n exactly: it is a multiple of ulp(q), since H is (|H| >= |q|, or
 //!    they are equal), and at most 2 e (1 + e) |H| < 4.1 n ulp(q), so representable for n < 2^50.
-//! 4. w = RN(rem + W), within e |w|; c = RN(w inv), within 2 e (1 + e) |w| / n of w / n.
+//! 4. w = RN(rem + W), within e |w|, and its error by FastTwoSum: rem is a multiple of ulp(q), which is
+//!    at least ulp(W) for n < 2^50. c = RN(w inv), within 2 e (1 + e) |w| / n of w / n.
 //! 5. So S / n = q + c + d with |d| <= (B + e (1 + e) |l| + 3.1 e |w|) / n. The ends c - d and c + d are
 //!    rounded too: e (|c| + |d|) more. All this is less than g = ((|w| + |l|) 16 e + B') inv even
 //!    as it is rounded, for B' has half a unit more than B and at most 2^34 of them: a relative
@@ -127,13 +129,15 @@ impl<S: Simd> Parts<S> {
     }
 }
 
-/// A vector of sums: `high` + `low`, to within `noise` * 2^-53 and `bound`.
+/// A vector of sums: `high` + `low`, to within `noise` * 2^-53 and `bound`. `high` is a multiple of
+/// ulp(`low`).
 pub(crate) struct Total<S: Simd> {
-    high: S::f64s,
-    low: S::f64s,
-    noise: S::f64s,
-    bound: S::f64s,
-    half_unit: S::f64s,
+    pub high: S::f64s,
+    pub low: S::f64s,
+    pub noise: S::f64s,
+    /// What may have been dropped, and half a unit; 0 if nothing was.
+    pub bound: S::f64s,
+    pub half_unit: S::f64s,
 }
 
 impl<S: Simd> Total<S> {
@@ -145,10 +149,10 @@ impl<S: Simd> Total<S> {
         let (divisor, inverse) = (splat(n), splat(1.0 / n));
         let Self { high, low: l, noise, bound, half_unit } = self;
         // (Where there is no low part the compiler could not know that TwoSum does nothing.)
-        let (h, l) = if low { two_sum::<S>(high, l) } else { (high, zero) };
+        let (h, l) = if low { fast_two_sum::<S>(high, l) } else { (high, zero) };
         let q = h * inverse;
         let rem = (-q).mul_add(divisor, h);
-        let (w, w_error) = if low { two_sum::<S>(rem, l) } else { (rem, zero) };
+        let (w, w_error) = if low { fast_two_sum::<S>(rem, l) } else { (rem, zero) };
         let c = w * inverse;
         let radius = (w.abs() + noise).mul_add(splat(f64::EPSILON * 8.0), bound) * inverse;
         let exact = bound.simd_eq(zero) & noise.simd_eq(zero);
@@ -229,6 +233,7 @@ impl Copies {
             half_unit = half_unit.min(at(4));
         }
         let noise = noise * S::f64s::splat(simd, self.copies as f64);
+        (high, low) = two_sum::<S>(high, low);
         Total { high, low, noise, bound, half_unit }
     }
 }
@@ -239,6 +244,14 @@ fn two_sum<S: Simd>(a: S::f64s, b: S::f64s) -> (S::f64s, S::f64s) {
     let sum = a + b;
     let b_part = sum - a;
     (sum, (a - (sum - b_part)) + (b - b_part))
+}
+
+/// The same where a is a multiple of ulp(b): half the operations (Dekker's FastTwoSum; Rump, Ogita,
+/// Oishi, "Accurate floating-point summation, part I", 2008).
+#[inline(always)]
+fn fast_two_sum<S: Simd>(a: S::f64s, b: S::f64s) -> (S::f64s, S::f64s) {
+    let sum = a + b;
+    (sum, b - (sum - a))
 }
 
 /// Rounds to the precision of `E`, and to its subnormal numbers: by an addition to 1.5 * 2^52 units

@@ -17,6 +17,7 @@
 //! | `source.rs` | where the kernel takes its elements from: a slice, or elements that lie apart |
 //! | `environment.rs` | the caller's floating-point environment |
 //! | `tile.rs` | the means of many columns at once |
+//! | `rows.rs` | the means of many runs of equal length |
 //! | `transpose.rs` | runs of neighbours as the columns of a table |
 //! | `finish.rs` | the certificate in lanes: many means, proved without a division |
 //! | `level.rs` | the SIMD levels |
@@ -32,6 +33,7 @@ mod integer;
 mod lane;
 mod level;
 mod quotient;
+mod rows;
 mod runs;
 mod source;
 mod tile;

@@ -70,7 +70,7 @@ pub const MOST_ROWS: u64 = 1 << 32;
 pub(crate) const MOST: usize = 32;
 /// With so many elements in a column or fewer, what is dropped is looked at: exact ties come once in
 /// n columns of random data, and to open a column costs more than to decide it.
-const FEW: u64 = 64;
+pub(crate) const FEW: u64 = 64;
 /// A narrow table is not made wider than leaves so many rows: to add up a column's copies costs as
 /// much as some rows.
 const WORTH_A_COPY: usize = 32;
@@ -309,7 +309,7 @@ pub(crate) struct Plan {
 }
 
 /// `2^exponent`, a normal number.
-const fn power_of_two(exponent: i32) -> f64 {
+pub(crate) const fn power_of_two(exponent: i32) -> f64 {
     f64::from_bits(((exponent + 1023) as u64) << 52)
 }
 
@@ -339,7 +339,7 @@ impl Plan {
 }
 
 /// The bits that say which binade a number is in.
-const PLACE: u64 = <f64 as Format>::SIGN | EXPONENT;
+pub(crate) const PLACE: u64 = <f64 as Format>::SIGN | EXPONENT;
 const EXPONENT: u64 = <f64 as Format>::INFINITY;
 
 /// A group's state in memory: this many times its columns.
@@ -363,7 +363,7 @@ pub(crate) fn bits<S: Simd>(v: S::f64s) -> S::u64s {
 
 /// Whether any bit is set. (An OR of the lanes: cheaper than a mask at every level.)
 #[inline(always)]
-fn any<S: Simd>(v: S::u64s) -> bool {
+pub(crate) fn any<S: Simd>(v: S::u64s) -> bool {
     v.as_slice().iter().fold(0, |or, lane| or | lane) != 0
 }
 
@@ -540,33 +540,31 @@ fn possible<S: Simd>(simd: S, a1: S::f64s) -> S::f64s {
 
 /// What a block keeps in registers. Four vectors hide the latency of the additions, and AVX2's 16
 /// registers hold them.
-struct Lanes<S: Simd> {
-    t1: [S::f64s; 4],
-    t2: [S::f64s; 4],
+pub(crate) struct Lanes<S: Simd> {
+    pub t1: [S::f64s; 4],
+    pub t2: [S::f64s; 4],
     dropped: [S::u64s; 4],
-    seen: S::u64s,
+    /// Bits in which a T1 has changed.
+    pub seen: S::u64s,
     one: S::f64s,
 }
 
 impl<S: Simd> Lanes<S> {
     #[inline(always)]
-    fn new(
-        simd: S,
-        plan: &Plan,
-        t1: [S::f64s; 4],
-        t2: [S::f64s; 4],
-        dropped: [S::u64s; 4],
-    ) -> Self {
-        let one = S::f64s::splat(simd, plan.one);
-        Self { t1, t2, dropped, seen: S::u64s::splat(simd, 0), one }
+    pub fn new(simd: S, one: f64, t1: [S::f64s; 4], t2: [S::f64s; 4]) -> Self {
+        let zero = S::u64s::splat(simd, 0);
+        Self { t1, t2, dropped: [zero; 4], seen: zero, one: S::f64s::splat(simd, one) }
     }
 
     #[inline(always)]
     fn load<const FLAG: bool, const TWO: bool>(simd: S, plan: &Plan, state: &[f64]) -> Self {
         let t1 = load(simd, state, T1);
         let t2 = if TWO { load(simd, state, T2) } else { t1 };
-        let zeros = [S::u64s::splat(simd, 0); 4];
-        Self::new(simd, plan, t1, t2, if FLAG { load_bits(simd, state) } else { zeros })
+        let mut lanes = Self::new(simd, plan.one, t1, t2);
+        if FLAG {
+            lanes.dropped = load_bits(simd, state);
+        }
+        lanes
     }
 
     #[inline(always)]
@@ -598,7 +596,7 @@ impl<S: Simd> Lanes<S> {
     /// Adds an element to each lane: see the top of this file. With FMA, two of the four additions
     /// are `mul_add`s by 1, for which many cores have pipes of their own.
     #[inline(always)]
-    fn step<const FLAG: bool, const TWO: bool, const FMA: bool>(&mut self, x: [S::f64s; 4]) {
+    pub fn step<const FLAG: bool, const TWO: bool, const FMA: bool>(&mut self, x: [S::f64s; 4]) {
         let one = self.one;
         let add = |x: S::f64s, t: S::f64s| if FMA { x.mul_add(one, t) } else { x + t };
         for (i, x) in x.into_iter().enumerate() {
@@ -612,10 +610,10 @@ impl<S: Simd> Lanes<S> {
                 let u = t2 + r;
                 self.t2[i] = u;
                 if FLAG {
-                    self.dropped[i] |= bits::<S>(r + (t2 - u));
+                    self.dropped[i] |= bits::<S>(add(r, t2 - u));
                 }
             } else if FLAG {
-                self.dropped[i] |= bits::<S>(x + (t1 - t));
+                self.dropped[i] |= bits::<S>(add(x, t1 - t));
             }
         }
     }
@@ -644,10 +642,10 @@ fn first_block<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: 
     if plan.carries {
         store::<S>(state, UPPER, zeros);
     }
-    let mut lanes = Lanes::<S>::new(simd, plan, a1, a2, [S::u64s::splat(simd, 0); 4]);
+    let mut lanes = Lanes::<S>::new(simd, plan.one, a1, a2);
     let passed = lanes.add::<E, FLAG, TWO, FMA>(simd, rows, at);
     if !passed {
-        lanes = Lanes::<S>::new(simd, plan, a1, a2, [S::u64s::splat(simd, 0); 4]);
+        lanes = Lanes::<S>::new(simd, plan.one, a1, a2);
     }
     lanes.store::<FLAG, TWO>(state);
     passed

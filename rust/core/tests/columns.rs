@@ -1,4 +1,5 @@
-//! The columns of tables against the exact path, bit for bit, at every SIMD level.
+//! The columns of tables, and the same as rows, against the exact path, bit for bit, at every SIMD
+//! level.
 //!
 //! Each column of a table is of another family and scale: its neighbours are none of its business.
 
@@ -9,7 +10,9 @@ mod families;
 
 use each::breadth;
 use families::{Family, Input, Random, Tested, GROUPS};
-use mean_core::{exact_mean, levels, mean, means_of_columns, Float, Rows, Shape, ROWS, TILE};
+use mean_core::{
+    exact_mean, levels, mean, means_of_columns, Element, Float, Rows, Shape, ROWS, TILE,
+};
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use std::ops::Range;
@@ -20,6 +23,8 @@ struct Table<F> {
     rows: usize,
     columns: usize,
     gap: usize,
+    /// Its columns, one after the other.
+    as_rows: Vec<F>,
     means: Vec<F>,
 }
 
@@ -81,15 +86,16 @@ impl<F: Tested> Table<F> {
     /// A table of columns that `fill` makes.
     fn new(rows: usize, columns: usize, gap: usize, mut fill: impl FnMut(usize, &mut [F])) -> Self {
         let mut data = vec![F::nan(); rows * (columns + gap)];
-        let mut means = vec![];
+        let (mut as_rows, mut means) = (vec![], vec![]);
         let mut column = vec![F::nan(); rows];
         for c in 0..columns {
             fill(c, &mut column);
+            as_rows.extend_from_slice(&column);
             means.extend(exact_mean(&column));
             let places = data[c..].iter_mut().step_by(columns + gap);
             places.zip(&column).for_each(|(place, x)| *place = *x);
         }
-        Self { data, rows, columns, gap, means }
+        Self { data, rows, columns, gap, as_rows, means }
     }
 
     /// Each column of another family, or of `family`.
@@ -118,17 +124,13 @@ impl<F: Tested> Table<F> {
                 assert!(open.is_sorted_by(|a, b| a < b), "{what}, level {name}, {way}");
                 for (c, (got, want)) in means.iter().zip(&self.means).enumerate() {
                     if got.to_bits() != want.to_bits() && open.binary_search(&c).is_err() {
-                        let column: Vec<F> = self.data[c..]
-                            .iter()
-                            .step_by(self.columns + self.gap)
-                            .copied()
-                            .collect();
+                        let column = &self.as_rows[c * self.rows..(c + 1) * self.rows];
                         panic!(
                             "{what}, {} rows, {} columns, column {c}, level {name}, {way}: \
                              {got:?}, not {want:?} = {:?}, of {:?}",
                             self.rows,
                             self.columns,
-                            mean(level, &column),
+                            mean(level, column),
                             &column[..column.len().min(20)]
                         );
                     }
@@ -148,6 +150,13 @@ impl<F: Tested> Table<F> {
                     check(&means, &open, "copies");
                 }
             }
+            if F::takes_rows(level, rows, F::BINARY) {
+                means.fill(F::nan());
+                let row = |c| &self.as_rows[c * rows..(c + 1) * rows];
+                let put = |c: usize, mean| means[c] = F::from_bits(mean);
+                let open = F::means_of_rows(level, rows, row, columns, put);
+                check(&means, &open, "rows");
+            }
         }
         most
     }
@@ -164,6 +173,8 @@ for_each_type! {
     pushed_out_by_small_elements,
     remainders_to_one_side,
     narrow_tables,
+    rows_that_drop_halves_to_one_side,
+    rows_that_go_far_from_their_anchors,
     ordinary_columns_are_seldom_open,
     random_shapes,
 }
@@ -314,6 +325,63 @@ fn remainders_to_one_side<F: Tested>() {
             column[0] = F::nearest(0.75);
         });
         table.check("one side");
+    }
+}
+
+/// The binary exponent of the first anchor of a row of n elements with magnitudes from 2^e on, below
+/// twice that, and the last grid's.
+fn anchor_and_grid<F: Tested>(n: usize, e: i32, group: usize) -> (i32, i32) {
+    let bits = |n: usize| (usize::BITS - n.leading_zeros()) as i32;
+    let anchor = e + bits(n.div_ceil(group)) + 6;
+    (anchor, anchor - 52 + if F::BITS == 64 { bits(n) - 52 } else { 0 })
+}
+
+/// As columns that do, at the anchors of the first row.
+fn rows_that_drop_halves_to_one_side<F: Tested>() {
+    let mut rng = Random::seed_from_u64(17);
+    let precision = F::PRECISION as i32;
+    for n in [32_usize, 33, 50, 64, 100, 129, 1000, 2048].into_iter().take(breadth(6, 8)) {
+        for round in 0..breadth(4, 60) {
+            let n = if round % 2 == 0 { n } else { 1 << n.ilog2() };
+            let (_, last_grid) = anchor_and_grid::<F>(n, n.ilog2() as i32, GROUPS[round / 2 % 3]);
+            let exp2 = |e: i32| F::nearest(2_f64.powi(e));
+            let half = exp2(last_grid - 1 - round as i32 / 6 % 2);
+            let table = Table::new(n, 40, 0, |c, column| {
+                column.fill(half);
+                let i = rng.random_range(0..n);
+                column[i] = F::nearest(n as f64);
+                let more = *[-3.0, -1.0, 0.0, 1.0, 3.0].choose(&mut rng).unwrap();
+                column[(i + 1) % n] = F::nearest(n as f64) * exp2(-precision)
+                    + -F::nearest((n - 3) as f64 + more) * half;
+                column[(i + 2) % n] = F::signed(rng.random(), 1);
+                if c % 2 == 1 {
+                    column.iter_mut().for_each(|x| *x = -*x);
+                }
+            });
+            table.check("halves in rows");
+        }
+    }
+}
+
+/// Elements so much larger than the first row's that its anchors only just hold a row, or do not: what
+/// the lanes hold together must not be rounded, in no window.
+fn rows_that_go_far_from_their_anchors<F: Tested>() {
+    let mut rng = Random::seed_from_u64(19);
+    for n in [32, 63, 64, 100, 256, 500].into_iter().take(breadth(4, 6)) {
+        for round in 0..breadth(3, 100) {
+            let (anchor, _) = anchor_and_grid::<F>(n, 0, GROUPS[round % 3]);
+            let steps = n.div_ceil(GROUPS[round % 3]) as f64;
+            let table = Table::new(n, 65, 0, |c, column| {
+                let most = 2_f64.powi(anchor - 4) / steps;
+                let scale = if c == 0 { 1.0 } else { most * rng.random_range(0.4..1.2) };
+                let least = *[0.0, 0.5, 0.9, 0.999].choose(&mut rng).unwrap();
+                column.fill_with(|| F::nearest(scale * rng.random_range(least..1.0)));
+                if c % 2 == 1 {
+                    column.iter_mut().for_each(|x| *x = -*x);
+                }
+            });
+            table.check("far");
+        }
     }
 }
 

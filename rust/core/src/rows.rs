@@ -1,0 +1,210 @@
+//! The means of runs of equal length, each summed along in lanes, and certified side by side.
+//!
+//! # The arithmetic, and why it is exact
+//!
+//! A step is that of `tile.rs`, but all lanes have the same anchors, A1 = (3/2 + 1/16) 2^E and
+//! A2 = 3/2 * 2^(E-52+L), where n < 2^L. The grids are u1 = 2^(E-52) and u2 = 2^(L-52) u1. The test is
+//! narrower than the binade: t has A1's sign and exponent, and its TOP = 3 leading bits of the
+//! fraction, so it is in [3/2, 13/8) 2^E, and a lane ends with |T1 - A1| <= 2^(E-4).
+//!
+//! - The lanes, at most MOST = 32, add up to at most 2^(E+1) = 2^53 u1, and are multiples of u1: a
+//!   plain sum of them is exact in any order.
+//! - Each |r| is at most u1 / 2, a multiple of u2, so also what is left of it when it is rounded to
+//!   u2. All n of them are less than 2^(L-1) u1 = 2^51 u2: T2 stays in its binade, untested, and the
+//!   plain sum of all T2 - A2 is exact, too.
+//! - So a row's sum is known but for half a unit of the last grid for each element; exactly, where
+//!   that grid is the smallest subnormal's. (The zeros of a tail drop nothing.)
+//!
+//! # The anchors
+//!
+//! A row takes the anchors of the row before it, whatever they are. If a lane leaves its place, the
+//! row gets anchors of its own and is summed again. Let its magnitudes be below 2^(e+1), and a lane
+//! take fewer than 2^s steps: with E >= e + s + 2 + TOP + 1 it goes less than
+//! 2^s (2^(e+1) + u1 / 2) <= 2^(E-4) from A1 (or E is the lowest: less than 2^(s+1) u1), and the row
+//! passes, unless it holds what is not finite. It also gets its own if the sum is small against what
+//! the old ones may have dropped, which says nothing of its correctness.
+
+use crate::element::Float;
+use crate::finish::{certify, Total};
+use crate::lane::Lane;
+use crate::tile::{any, bits, power_of_two, Lanes, MOST, PLACE};
+use crate::window::has_fma;
+use fearless_simd::{dispatch, prelude::*, Level, Simd};
+use std::hint::black_box;
+
+/// Rows of fewer elements are not a group; and up to 1 / n of the means are exact ties, which are open.
+const SHORTEST: usize = MOST;
+/// In longer rows what is dropped opens too many means of a narrow format.
+const LONGEST: usize = 1 << 11;
+/// Leading bits of the fraction that a lane keeps.
+const TOP: i32 = 3;
+const _: () = assert!((MOST as u64) << (52 - TOP - 1) <= 1 << 53);
+/// A sum within 2^(precision + SPARE) of what may have been dropped is taken again at anchors of its
+/// own: one mean in 2^SPARE would be open.
+const SPARE: i32 = 4;
+
+/// Whether there is a kernel for rows of this length.
+pub(crate) fn takes(level: Level, n: usize) -> bool {
+    (SHORTEST..=LONGEST).contains(&n) && dispatch!(level, simd => has_fma(simd))
+}
+
+/// The means of rows of `n` elements each, as many as `means`, and the indices of those that are open:
+/// such a row holds what is not finite, or it is not proved, and its mean is unspecified.
+///
+/// The floating-point environment is taken to be the default one.
+pub(crate) fn means_of_rows<'a, E: Float + 'a>(
+    level: Level,
+    n: usize,
+    row: impl Fn(usize) -> &'a [E],
+    means: &mut [E],
+) -> Vec<usize> {
+    assert!(takes(level, n));
+    dispatch!(level, simd => {
+        if E::BINARY.is_narrow() {
+            means_by::<_, E, false>(simd, n, row, means)
+        } else {
+            means_by::<_, E, true>(simd, n, row, means)
+        }
+    })
+}
+
+#[inline(always)]
+fn means_by<'a, S: Simd, E: Float + 'a, const TWO: bool>(
+    simd: S,
+    n: usize,
+    row: impl Fn(usize) -> &'a [E],
+    means: &mut [E],
+) -> Vec<usize> {
+    let len = S::f64s::LEN;
+    let mut grid: Option<Grid> = None;
+    let mut open_rows = vec![];
+    let [mut high, mut low, mut bound, mut half_unit] = [[0.0; MOST]; 4];
+    for (batch, means) in means.chunks_mut(4 * len).enumerate() {
+        let first = batch * 4 * len;
+        for i in 0..means.len() {
+            let data = &row(first + i)[..n];
+            let mut sum = grid.and_then(
+                #[inline(always)]
+                |grid| {
+                    let sum = grid.sum::<S, E, TWO>(simd, data)?;
+                    (sum.0.abs() >= grid.least).then_some(sum)
+                },
+            );
+            if sum.is_none() {
+                let own = simd.vectorize(
+                    #[inline(always)]
+                    || Grid::of::<S, E, TWO>(data),
+                );
+                sum = own.sum::<S, E, TWO>(simd, data);
+                grid = Some(own);
+            }
+            // (A NaN leaves the mean open.)
+            (high[i], low[i]) = sum.unwrap_or((f64::NAN, 0.0));
+            (bound[i], half_unit[i]) = grid.map_or((0.0, 0.0), |grid| (grid.bound, grid.half_unit));
+        }
+        let mut proved = [E::signed(false, 0); MOST];
+        let mut open = certify::<S, E, false>(
+            simd,
+            n as u64,
+            TWO,
+            &mut proved,
+            #[inline(always)]
+            |i| {
+                let at = |lanes: &[f64; MOST]| S::f64s::from_slice(simd, &lanes[i * len..][..len]);
+                Total::<S> {
+                    high: at(&high),
+                    low: at(&low),
+                    noise: S::f64s::splat(simd, 0.0),
+                    bound: at(&bound),
+                    half_unit: at(&half_unit),
+                }
+            },
+        );
+        means.copy_from_slice(&proved[..means.len()]);
+        open &= !(u64::MAX << means.len());
+        while open != 0 {
+            open_rows.push(first + open.trailing_zeros() as usize);
+            open &= open - 1;
+        }
+    }
+    open_rows
+}
+
+/// The anchors of a row.
+#[derive(Clone, Copy)]
+struct Grid {
+    a1: f64,
+    a2: f64,
+    /// What may be dropped, and half a unit; 0 if nothing is.
+    bound: f64,
+    /// Half the last grid.
+    half_unit: f64,
+    /// Sums from here on are worth having.
+    least: f64,
+    /// A 1 that the compiler does not know.
+    one: f64,
+}
+
+impl Grid {
+    /// For this row; NaN where it has none.
+    #[inline(always)]
+    fn of<S: Simd, E: Float, const TWO: bool>(data: &[E]) -> Self {
+        let n = data.len();
+        let bits_of = |count: usize| (usize::BITS - count.leading_zeros()) as i32;
+        let (l, s) = (bits_of(n), bits_of(n.div_ceil(4 * S::f64s::LEN)));
+        let second = if TWO { 52 - l } else { 0 };
+        let max = data.iter().fold(0, |max, x| x.magnitude_bits().max(max));
+        let (significand, shift) = E::from_bits(max).decode();
+        let largest = E::MIN_EXPONENT + shift as i32 + significand.max(1).ilog2() as i32;
+        let lowest = E::MIN_EXPONENT + 52 + second;
+        let exponent = lowest.max(largest + s + 2 + TOP + 1);
+        let (power, half_unit) = if exponent <= 1022 {
+            (power_of_two(exponent), power_of_two(exponent - 53 - second))
+        } else {
+            (f64::NAN, 0.0)
+        };
+        let bound = if exponent == lowest { 0.0 } else { (n + 1) as f64 * half_unit };
+        Self {
+            a1: (1.5 + 0.5_f64.powi(TOP + 1)) * power,
+            a2: 1.5 * power * power_of_two(l - 52),
+            bound,
+            half_unit,
+            least: bound * power_of_two(E::PRECISION as i32 + SPARE),
+            one: black_box(1.0),
+        }
+    }
+
+    /// The sum of a row, high and low part; `None` where a lane leaves its place.
+    #[inline(always)]
+    fn sum<S: Simd, E: Float, const TWO: bool>(self, simd: S, data: &[E]) -> Option<(f64, f64)> {
+        let group = 4 * S::f64s::LEN;
+        let [a1, a2] = [self.a1, self.a2].map(|anchor| S::f64s::splat(simd, anchor));
+        let mut lanes = Lanes::<S>::new(simd, self.one, [a1; 4], [a2; 4]);
+        let groups = data.chunks_exact(group);
+        let left = groups.remainder().len();
+        for group in groups {
+            lanes.step::<false, TWO, true>(E::load(simd, group));
+        }
+        if left > 0 {
+            // The last group, without what it shares with the one before.
+            let mut last = E::load(simd, &data[data.len() - group..]);
+            let keep = &<f64 as Lane>::keep()[MOST + left - group..][..group];
+            for (x, keep) in last.iter_mut().zip(keep.chunks_exact(S::f64s::LEN)) {
+                *x = (bits::<S>(*x) & S::u64s::from_slice(simd, keep)).bitcast();
+            }
+            lanes.step::<false, TWO, true>(last);
+        }
+        let place = PLACE | ((1 << TOP) - 1) << (52 - TOP);
+        if any::<S>(lanes.seen & S::u64s::splat(simd, place)) {
+            return None;
+        }
+        let high = all::<S>(lanes.t1, a1);
+        Some((high, if TWO { all::<S>(lanes.t2, a2) } else { 0.0 }))
+    }
+}
+
+/// What all lanes hold.
+#[inline(always)]
+fn all<S: Simd>([a, b, c, d]: [S::f64s; 4], anchor: S::f64s) -> f64 {
+    (((a - anchor) + (b - anchor)) + ((c - anchor) + (d - anchor))).reduce_sum()
+}
