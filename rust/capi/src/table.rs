@@ -20,8 +20,9 @@ pub(crate) struct Table<'a, E> {
     source: &'a Source,
     columns: Axis,
     tables: Odometer<'a>,
-    /// The columns in hand: the first, and how many.
+    /// The columns in hand: the first, and how many at most.
     slab: usize,
+    most: usize,
     shape: Shape,
     /// Whether rows are read in place; or whether elements of a cell are side by side.
     in_place: bool,
@@ -59,17 +60,34 @@ impl<'a, E: Element> Table<'a, E> {
         if !together || !counted || n as u64 > MOST_ROWS || columns.len < WORTH_A_TABLE {
             return None;
         }
-        let Shape { rows, copies, n, .. } = Shape::new(n, columns.len);
-        let dense = source.axes.len() == 1 && row == size * columns.len as isize;
-        let in_place = plain && columns.data == size && (copies == 1 || dense);
-        let runs = side_by_side && !in_place && copies == 1;
+        let mut shape = Shape::new(n, columns.len);
+        // Rows that follow one another are one row; of several axes only those of the last.
+        let fits = |copies: &usize| source.axes.len() == 1 || run % copies == 0;
+        let widest = (1..=shape.copies).rev().find(fits).unwrap_or(1);
+        let dense = row == size * columns.len as isize && (widest > 1 || shape.copies == 1);
+        let beside = plain && columns.data == size && (dense || shape.copies == 1);
+        let grouped = side_by_side && source.axes.len() > 1 && columns.data == size * run as isize;
+        let in_place = beside || grouped;
+        if in_place {
+            shape.copies = if grouped { run } else { widest };
+            shape.rows = n.div_ceil(shape.copies);
+            shape.grouped = grouped;
+        }
+        let runs = side_by_side && !in_place && shape.copies == 1;
+        let slab = match (runs, grouped) {
+            (true, _) => SLAB_OF_RUNS,
+            (_, true) => TILE / run,
+            _ => SLAB,
+        };
+        shape.columns = columns.len.min(slab);
         Some(Self {
             level,
             source,
             columns,
             tables: Odometer::new(outer, first),
             slab: 0,
-            shape: Shape { rows, columns: columns.len.min(slab(runs)), copies, n },
+            most: slab,
+            shape,
             in_place,
             runs,
             apart,
@@ -108,7 +126,7 @@ impl<'a, E: Element> Table<'a, E> {
         self.slab += self.shape.columns;
         let more = self.slab < self.columns.len || self.tables.advance();
         self.slab %= self.columns.len;
-        self.shape.columns = (self.columns.len - self.slab).min(slab(self.runs));
+        self.shape.columns = (self.columns.len - self.slab).min(self.most);
         more
     }
 
@@ -195,14 +213,5 @@ impl<E: Element> Rows<E> for Table<'_, E> {
                 unsafe { std::slice::from_raw_parts(in_place[k], width) }
             }
         })
-    }
-}
-
-/// How many columns are looked at in one go.
-fn slab(runs: bool) -> usize {
-    if runs {
-        SLAB_OF_RUNS
-    } else {
-        SLAB
     }
 }

@@ -102,8 +102,7 @@ impl Specials {
             }
         }
         let of = |column: usize| {
-            let of_copies = found[column..].iter().step_by(columns).take(copies);
-            let all = of_copies.fold(0, |all, found| all | found);
+            let all = shape.places(column).fold(0, |all, place| all | found[place]);
             Self { nan: all & 1 != 0, plus: all & 2 != 0, minus: all & 4 != 0 }
         };
         (0..columns).map(of).collect()

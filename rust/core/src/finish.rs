@@ -44,7 +44,7 @@
 
 use crate::element::Float;
 use crate::format::Format;
-use crate::tile::{bits, load_one, power, Plan, A1, DROPPED, MOST, MOVED, T1, T2, UPPER};
+use crate::tile::{bits, load_one, power, Plan, Shape, A1, DROPPED, MOST, MOVED, T1, T2, UPPER};
 use fearless_simd::{prelude::*, Simd};
 
 /// Below it, subnormal numbers could come up.
@@ -181,19 +181,18 @@ impl<S: Simd> Total<S> {
     }
 }
 
-/// The parts of all columns of a narrow table, its copies side by side.
+/// The parts of all columns of a narrow table, copy after copy.
 pub(crate) struct Copies {
     memory: Vec<f64>,
     /// Room for a part of all columns.
     room: usize,
-    columns: usize,
-    copies: usize,
+    shape: Shape,
 }
 
 impl Copies {
-    pub fn new(wide: usize, columns: usize, copies: usize) -> Self {
-        let room = wide + MOST; // vectors may reach beyond
-        Self { memory: vec![0.0; 5 * room], room, columns, copies }
+    pub fn new(shape: Shape) -> Self {
+        let room = shape.columns * shape.copies + MOST; // vectors may reach beyond
+        Self { memory: vec![0.0; 5 * room], room, shape }
     }
 
     /// Keeps the parts of a vector of columns.
@@ -201,8 +200,14 @@ impl Copies {
     pub fn keep<S: Simd>(&mut self, parts: Parts<S>, at: usize) {
         let Parts { upper, high, low, bound, half_unit } = parts;
         let vectors = [upper, high, low, bound, half_unit];
+        let Shape { columns, copies, grouped, .. } = self.shape;
         for (room, vector) in self.memory.chunks_exact_mut(self.room).zip(vectors) {
-            vector.store_slice(&mut room[at..at + S::f64s::LEN]);
+            if grouped {
+                let all = (at..columns * copies).zip(vector.as_slice());
+                all.for_each(|(at, &part)| room[at % copies * columns + at / copies] = part);
+            } else {
+                vector.store_slice(&mut room[at..at + S::f64s::LEN]);
+            }
         }
     }
 
@@ -213,9 +218,10 @@ impl Copies {
         let zero = S::f64s::splat(simd, 0.0);
         let mut half_unit = S::f64s::splat(simd, f64::MAX);
         let [mut high, mut low, mut noise, mut bound] = [zero; 4];
-        for k in 0..self.copies {
+        let Shape { columns, copies, .. } = self.shape;
+        for k in 0..copies {
             let at = |part: usize| {
-                let from = part * self.room + k * self.columns + column;
+                let from = part * self.room + k * columns + column;
                 S::f64s::from_slice(simd, &self.memory[from..from + S::f64s::LEN])
             };
             let mut rest = at(2);
@@ -232,7 +238,7 @@ impl Copies {
             bound += at(3);
             half_unit = half_unit.min(at(4));
         }
-        let noise = noise * S::f64s::splat(simd, self.copies as f64);
+        let noise = noise * S::f64s::splat(simd, copies as f64);
         (high, low) = two_sum::<S>(high, low);
         Total { high, low, noise, bound, half_unit }
     }

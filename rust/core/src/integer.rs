@@ -94,10 +94,10 @@ fn sums_of_columns<E: Integer + Element, R: Rows<E>>(
             }
         }
         // A narrow table's columns are in one tile, with all their copies.
-        for column in 0..width / copies {
-            let of_copies = (column..width).step_by(columns.max(1)).take(copies);
-            let sum = of_copies.clone().map(|at| sums[at]).sum();
-            put(first + column, sum, of_copies.clone().any(|at| missing[at] != 0));
+        for column in first..first + width / copies {
+            let places = shape.places(column).map(|place| place - first);
+            let sum = places.clone().map(|at| sums[at]).sum();
+            put(column, sum, places.clone().any(|at| missing[at] != 0));
         }
     }
 }

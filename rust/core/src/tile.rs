@@ -96,6 +96,8 @@ pub struct Shape {
     /// How often the columns repeat, side by side: a narrow table of k times as many rows is a wide
     /// one. If more than once, `copies` * `columns` is at most [`TILE`].
     pub copies: usize,
+    /// Whether the copies of each column lie side by side, and not those of all the columns.
+    pub grouped: bool,
     /// Elements in a column with all its copies; what the table has more must be zeros.
     pub n: u64,
 }
@@ -104,7 +106,14 @@ impl Shape {
     /// Of a table with `n` elements in each column: a narrow one is made wider.
     pub fn new(n: usize, columns: usize) -> Self {
         let copies = (TILE / columns).min(n / WORTH_A_COPY).max(1);
-        Self { rows: n.div_ceil(copies), columns, copies, n: n as u64 }
+        Self { rows: n.div_ceil(copies), columns, copies, grouped: false, n: n as u64 }
+    }
+
+    /// Where the copies of a column are.
+    pub(crate) fn places(self, column: usize) -> impl Iterator<Item = usize> + Clone {
+        let (first, step) =
+            if self.grouped { (column * self.copies, 1) } else { (column, self.columns) };
+        (first..).step_by(step).take(self.copies)
     }
 }
 
@@ -151,7 +160,7 @@ fn means_by<S: Simd, E: Float, R: Rows<E>, const FLAG: bool, const TWO: bool, co
     shape: Shape,
     means: &mut [E],
 ) -> Vec<usize> {
-    let Shape { rows, columns, copies, n } = shape;
+    let Shape { rows, columns, copies, n, .. } = shape;
     let plan = &Plan::new::<E, TWO>(shape);
     let group = 4 * S::f64s::LEN;
     let wide = columns * copies;
@@ -204,7 +213,7 @@ fn means_by<S: Simd, E: Float, R: Rows<E>, const FLAG: bool, const TWO: bool, co
         );
         return results.open;
     }
-    let mut all = Copies::new(if FMA { wide } else { 0 }, columns, copies);
+    let mut all = Copies::new(shape);
     sweep::<S, E, R, FLAG, TWO, FMA>(
         simd,
         table,
@@ -239,8 +248,7 @@ fn means_by<S: Simd, E: Float, R: Rows<E>, const FLAG: bool, const TWO: bool, co
         while open != 0 {
             let column = first + open.trailing_zeros() as usize;
             open &= open - 1;
-            let sum = (0..copies).map(|k| {
-                let place = k * columns + column;
+            let sum = shape.places(column).map(|place| {
                 let index = place / group;
                 let lane = place - start_of(index, group, wide);
                 let state = &states[index * SLOTS * group..][..SLOTS * group];

@@ -138,7 +138,8 @@ impl<F: Tested> Table<F> {
             };
             let mut means = vec![F::nan(); self.columns];
             let (rows, columns) = (self.rows, self.columns);
-            let shape = Shape { rows, columns, copies: 1, n: rows as u64 };
+            let n = rows as u64;
+            let shape = Shape { rows, columns, copies: 1, grouped: false, n };
             let open = means_of_columns(level, &mut InPlace(self), shape, &mut means);
             check(&means, &open, "in place");
             if self.gap == 0 {
@@ -149,6 +150,18 @@ impl<F: Tested> Table<F> {
                     let open = means_of_columns(level, &mut table, shape, &mut means);
                     check(&means, &open, "copies");
                 }
+            }
+            let fits = |k: &usize| rows % k == 0 && k * columns <= TILE;
+            for copies in [2, 3, 16].into_iter().filter(fits) {
+                let rows = rows / copies;
+                let part = |row, c| &self.as_rows[(c * rows + row) * copies..][..copies];
+                let row = |row| (0..columns).flat_map(move |c| part(row, c)).copied();
+                let data: Vec<F> = (0..rows).flat_map(row).collect();
+                let shape = Shape { rows, columns, copies, grouped: true, n };
+                means.fill(F::nan());
+                let mut table = Contiguous { data: &data, shape, last: vec![] };
+                let open = means_of_columns(level, &mut table, shape, &mut means);
+                check(&means, &open, "grouped");
             }
             if F::takes_rows(level, rows, F::BINARY) {
                 means.fill(F::nan());
