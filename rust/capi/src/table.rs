@@ -2,7 +2,9 @@
 
 use crate::gather::{gather, Source};
 use crate::layout::{Axis, Odometer, Place};
-use mean_core::{transpose, vectorize, Binary, Element, Level, Rows, Shape, MOST_ROWS, ROWS, TILE};
+use mean_core::{
+    transpose, vectorize, Binary, Element, Level, Rows, Shape, MOST_ROWS, ROWS, TILE, WORTH_A_COPY,
+};
 use std::ops::Range;
 
 /// Runs of so few neighbours are averaged side by side even where they lie apart.
@@ -66,7 +68,10 @@ impl<'a, E: Element> Table<'a, E> {
         let widest = (1..=shape.copies).rev().find(fits).unwrap_or(1);
         let dense = row == size * columns.len as isize && (widest > 1 || shape.copies == 1);
         let beside = plain && columns.data == size && (dense || shape.copies == 1);
-        let grouped = side_by_side && source.axes.len() > 1 && columns.data == size * run as isize;
+        let grouped = side_by_side
+            && source.axes.len() > 1
+            && columns.data == size * run as isize
+            && n / run >= WORTH_A_COPY;
         let in_place = beside || grouped;
         if in_place {
             shape.copies = if grouped { run } else { widest };

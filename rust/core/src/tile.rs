@@ -73,7 +73,7 @@ pub(crate) const MOST: usize = 32;
 pub(crate) const FEW: u64 = 64;
 /// A narrow table is not made wider than leaves so many rows: to add up a column's copies costs as
 /// much as some rows.
-const WORTH_A_COPY: usize = 32;
+pub const WORTH_A_COPY: usize = 32;
 /// With so many rows or fewer, two of them tell the anchors, 2^SLACK higher: a second look at all
 /// costs more.
 const FEWER: usize = 16;
@@ -107,6 +107,11 @@ impl Shape {
     pub fn new(n: usize, columns: usize) -> Self {
         let copies = (TILE / columns).min(n / WORTH_A_COPY).max(1);
         Self { rows: n.div_ceil(copies), columns, copies, grouped: false, n: n as u64 }
+    }
+
+    /// Whether no state is needed but the one in hand.
+    fn is_one_block(self) -> bool {
+        self.rows <= ROWS && self.copies == 1
     }
 
     /// Where the copies of a column are.
@@ -164,7 +169,8 @@ fn means_by<S: Simd, E: Float, R: Rows<E>, const FLAG: bool, const TWO: bool, co
     let plan = &Plan::new::<E, TWO>(shape);
     let group = 4 * S::f64s::LEN;
     let wide = columns * copies;
-    let mut memory = vec![0.0; (TILE.min(wide) + MOST) * SLOTS + LINE / 8];
+    let kept = if shape.is_one_block() { MOST } else { TILE.min(wide) + MOST };
+    let mut memory = vec![0.0; kept * SLOTS + LINE / 8];
     let past = memory.as_ptr().addr() % LINE / 8;
     let states = &mut memory[LINE / 8 - past..];
     let mut results = Results { n, means, open: vec![] };
@@ -465,8 +471,7 @@ fn sweep<S: Simd, E: Float, R: Rows<E>, const FLAG: bool, const TWO: bool, const
     let columns = shape.columns * shape.copies;
     let groups = columns.div_ceil(group);
     let groups_of_tile = groups.div_ceil(groups.div_ceil(TILE / group).max(1)).max(1);
-    // One block needs no state but the one in hand.
-    let stride = if shape.rows <= ROWS && shape.copies == 1 { 0 } else { SLOTS * group };
+    let stride = if shape.is_one_block() { 0 } else { SLOTS * group };
     let mut padded = [[E::signed(false, 0); MOST]; ROWS];
     for first_group in (0..groups).step_by(groups_of_tile) {
         let end = columns.min((first_group + groups_of_tile) * group);
