@@ -270,6 +270,18 @@ def test_columns_of_every_width(dtype):
             assert same(compute_mean(np.repeat(a, 2, axis=1)[:, ::-2], 0), means[::-1].copy())
 
 
+@every_dtype
+def test_axes_that_enclose_another(dtype):
+    # Runs that are copies of columns, side by side or as whole rows, and too few rows for that.
+    rng = np.random.default_rng(13)
+    for shape in [(33, 9, 5), (40, 7, 16), (31, 4, 6), (35, 20, 100), (5, 6, 64, 3), (2, 5, 37, 4)]:
+        a = fill(dtype, shape, "alike", 0.001, rng)
+        for axis in (0, -1), (0, -2):
+            b = np.moveaxis(a, axis, (0, 1))
+            wanted = plainly(b.reshape(-1, *b.shape[2:]), 0)
+            assert same(compute_mean(a, axis), wanted), (shape, axis)
+
+
 @every_float
 def test_rounding_of_the_oracle_is_the_hardwares(dtype):
     # The oracle is truth here; conversions of NumPy and Python witness for it.
