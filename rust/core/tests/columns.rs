@@ -357,12 +357,15 @@ fn rows_that_drop_halves_to_one_side<F: Tested>() {
         for round in 0..breadth(4, 60) {
             let n = if round % 2 == 0 { n } else { 1 << n.ilog2() };
             let (_, last_grid) = anchor_and_grid::<F>(n, n.ilog2() as i32, GROUPS[round / 2 % 3]);
-            let exp2 = |e: i32| F::nearest(2_f64.powi(e));
-            let half = exp2(last_grid - 1 - round as i32 / 6 % 2);
+            // (Also where half a unit is the smallest subnormal number.)
+            let lowest = F::BITS == 32 && round % 4 == 3;
+            let down = if lowest { F::MIN_EXPONENT + 1 - last_grid } else { 0 };
+            let exp2 = |e: i32| F::nearest(2_f64.powi(e + down));
+            let half = exp2(last_grid - 1 - if lowest { 0 } else { round as i32 / 6 % 2 });
             let table = Table::new(n, 40, 0, |c, column| {
                 column.fill(half);
                 let i = rng.random_range(0..n);
-                column[i] = F::nearest(n as f64);
+                column[i] = F::nearest(n as f64) * exp2(0);
                 let more = *[-3.0, -1.0, 0.0, 1.0, 3.0].choose(&mut rng).unwrap();
                 column[(i + 1) % n] = F::nearest(n as f64) * exp2(-precision)
                     + -F::nearest((n - 3) as f64 + more) * half;
