@@ -110,7 +110,7 @@ def check(a, out=None, **options):
     return result
 
 
-@settings(max_examples=1000)
+@settings(max_examples=4 * settings().max_examples)
 @given(st.data())
 def test_any_call_is_what_the_definition_says(data):
     draw = data.draw
