@@ -13,8 +13,10 @@ const FEW: usize = 128;
 const SLAB: usize = 8 * TILE;
 /// And of cells that lie apart, so that what is read of them at once fits a cache.
 const SLAB_OF_RUNS: usize = 256;
-/// Fewer cells are not worth a table.
+/// Fewer cells are not worth a table; nor are so many of up to `SHORT` elements, which are two integers.
 const WORTH_A_TABLE: usize = 4;
+const WORTH_A_TABLE_OF_SHORT: usize = 7;
+const SHORT: usize = 16;
 
 /// The elements of the cells along one axis: a column for each.
 pub(crate) struct Table<'a, E> {
@@ -59,7 +61,8 @@ impl<'a, E: Element> Table<'a, E> {
         let apart = side_by_side && source.axes.len() == 1 && E::takes_rows(level, n, format);
         let together = apart || run <= FEW || columns.data < row;
         let counted = source.mask.is_none() && source.skip.is_none();
-        if !together || !counted || n as u64 > MOST_ROWS || columns.len < WORTH_A_TABLE {
+        let worth = if n <= SHORT { WORTH_A_TABLE_OF_SHORT } else { WORTH_A_TABLE };
+        if !together || !counted || n as u64 > MOST_ROWS || columns.len < worth {
             return None;
         }
         let mut shape = Shape::new(n, columns.len);
