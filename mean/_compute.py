@@ -243,20 +243,19 @@ class _Plan:
 #: takes longer than a short mean. Some hundred kilobytes at most.
 _PLANS: dict[Any, list[_Plan]] = {}
 _MOST_PLANS, _MOST_MEANS = 1000, 64
-
-
 _FIRST = (slice(1),)
 
 
 def _by_plan(a: NDArray[Any], axis: int | None, keepdims: bool) -> Any:
     """Return the means along one axis or all of them, by a plan that is used again."""
     try:
-        if a.flags.c_contiguous:
-            data, strides = _from_buffer(a), None
-        else:
+        try:
+            data = _from_buffer(a)
+            key: Any = a.shape, a.dtype, axis, keepdims
+        except ValueError:
             # What is not of C order begins where its first element does, which is.
-            data, strides = _from_buffer(a[_FIRST * a.ndim]), a.strides
-        key = a.shape, strides, a.dtype, axis, keepdims
+            data = _from_buffer(a[_FIRST * a.ndim])
+            key = a.shape, a.dtype, axis, keepdims, a.strides
         plans = _PLANS.get(key)
     except (TypeError, ValueError):  # not hashable, no buffer
         return _reduce(a, axis, None, None, keepdims, True, False)

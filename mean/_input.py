@@ -31,7 +31,7 @@ def as_input(a: ArrayLike) -> Input:
     """Return what is given, without a copy where NumPy needs none."""
     if isinstance(a, np.ndarray):
         return _of_masked(a) if isinstance(a, np.ma.MaskedArray) else _of_array(a)
-    if type(a) in (list, tuple):
+    if type(a) in (list, tuple):  # type: ignore[comparison-overlap]
         return _of_sequence(a)
     for base in type(a).__mro__:
         name = str(base.__module__).partition(".")[0]
