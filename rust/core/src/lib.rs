@@ -424,7 +424,7 @@ mod tests {
         let data: Vec<E> = (0..1_000_000).map(|_| nearest(random.random::<f32>() + low)).collect();
         let (mut exponent, mut digits) = (None, None);
         let sum = dispatch!(Level::new(), simd => {
-            window::sum::<_, E, E::Lane, false, true>(simd, &data, &mut exponent, &mut digits)
+            window::sum::<_, E, E::Lane, false, true>(simd, &data[..], &mut exponent, &mut digits)
         });
         matches!(sum, Sum::All(_))
     }

@@ -20,9 +20,9 @@
 //! A row takes the anchors of the row before it, whatever they are. If a lane leaves its place, the
 //! row gets anchors of its own and is summed again. Let its magnitudes be below 2^(e+1), and a lane
 //! take fewer than 2^s steps: with E >= e + s + 2 + TOP + 1 it goes less than
-//! 2^s (2^(e+1) + u1 / 2) <= 2^(E-4) from A1 (or E is the lowest: less than 2^(s+1) u1), and the row
-//! passes, unless it holds what is not finite. It also gets its own if the sum is small against what
-//! the old ones may have dropped, which says nothing of its correctness.
+//! 2^s (2^(e+1) + u1 / 2) <= 2^(E-4) from A1, and the row passes, unless it holds what is not finite:
+//! that is a NaN in the end, here or by the anchors, and no NaN is certified. It also gets its own if
+//! the sum is small against what the old ones may have dropped, which says nothing of its correctness.
 
 use crate::element::Float;
 use crate::finish::{certify, Total};
@@ -137,7 +137,7 @@ struct Grid {
     a2: f64,
     /// What may be dropped, and half a unit; 0 if nothing is.
     bound: f64,
-    /// Half the last grid.
+    /// Half the last grid; 0 where that is the smallest subnormal.
     half_unit: f64,
     /// Sums from here on are worth having.
     least: f64,
@@ -159,7 +159,8 @@ impl Grid {
         let lowest = E::MIN_EXPONENT + 52 + second;
         let exponent = lowest.max(largest + s + 2 + TOP + 1);
         let (power, half_unit) = if exponent <= 1022 {
-            (power_of_two(exponent), power_of_two(exponent - 53 - second))
+            // (This may underflow: to 0 at the lowest grid alone.)
+            (power_of_two(exponent), power_of_two(exponent) * power_of_two(-53 - second))
         } else {
             (f64::NAN, 0.0)
         };

@@ -324,6 +324,7 @@ pub(crate) struct Plan {
 
 /// `2^exponent`, a normal number.
 pub(crate) const fn power_of_two(exponent: i32) -> f64 {
+    debug_assert!(-1022 <= exponent && exponent <= 1023);
     f64::from_bits(((exponent + 1023) as u64) << 52)
 }
 

@@ -188,6 +188,7 @@ for_each_type! {
     narrow_tables,
     rows_that_drop_halves_to_one_side,
     rows_that_go_far_from_their_anchors,
+    rows_below_half_a_unit,
     ordinary_columns_are_seldom_open,
     random_shapes,
 }
@@ -397,6 +398,27 @@ fn rows_that_go_far_from_their_anchors<F: Tested>() {
                 }
             });
             table.check("far");
+        }
+    }
+}
+
+/// A first row that anchors the others on a grid that drops them whole, down to the lowest grids.
+fn rows_below_half_a_unit<F: Tested>() {
+    for n in [32, 64, 100] {
+        for above in (0..250).step_by(breadth(7, 1)) {
+            let large = F::nearest(2_f64.powi(F::MIN_EXPONENT + above));
+            for tiny in [1, 3, (1 << F::FRACTION_BITS) - 1].map(|bits| F::signed(false, bits)) {
+                let table = Table::new(n, 7, 0, |c, column| {
+                    column.fill(tiny);
+                    if c % 3 == 0 {
+                        column[0] = large;
+                    }
+                    if c % 6 == 3 {
+                        column[1] = -large;
+                    }
+                });
+                table.check("below half a unit");
+            }
         }
     }
 }

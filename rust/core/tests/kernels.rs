@@ -217,7 +217,7 @@ mod sixteen_bits {
         let n = NARROW_FROM + NARROW_GROUPS_PER_BLOCK * 64 + 1;
         for usual in [nearest(1.0), E::from_bits(E::INFINITY - 1), E::from_bits(1)] {
             let mut data = vec![usual; n];
-            for i in (0..n).step_by(breadth(997, 5)).chain(n - 40..n) {
+            for i in (0..n).step_by(breadth(997, 31)).chain(n - 40..n) {
                 let least = E::from_bits(E::INFINITY | 1);
                 for special in [E::nan(), least, E::infinity(false), E::infinity(true)] {
                     data[i] = special;
