@@ -225,44 +225,56 @@ compute_mean.__module__ = "mean"  # where users find it
 class _Plan:
     """All of a call on an array, but where that array is."""
 
-    def __init__(self, a: NDArray[Any], axis: int | None, keepdims: bool) -> None:
-        known = _look_at(a.dtype)
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        axis: int | None,
+        keepdims: bool,
+        strides: tuple[int, ...] | None = None,
+    ) -> None:
+        known = _look_at(dtype)
         if known is None:
-            raise _no_mean_of(a.dtype)
-        axes = _axes(axis, a.ndim)
-        self.means: NDArray[Any] = np.empty(_result_shape(a, axes, keepdims), known.mean)
-        strides = None if a.flags.c_contiguous else a.strides
-        self.array, *self.alive = _describe(a.shape, strides, known.tag)
+            raise _no_mean_of(dtype)
+        axes = _axes(axis, len(shape))
+        self.means: NDArray[Any] = np.empty(_result_shape(shape, axes, keepdims), known.mean)
+        self.array, *self.alive = _describe(shape, strides, known.tag)
         means, *self.alive_too = _describe_array(self.means, _tag_of_result(known.mean))
         self.arguments = self.array, ffi.NULL, axes, 0, means, ffi.NULL
         # A scalar of what has no axes, an array of its own of else.
         self.copy = self.means.__copy__ if self.means.ndim else partial(self.means.__getitem__, ())
 
 
-#: For each shape, strides, dtype, axis and keepdims the plans that no call is using: to make one
-#: takes longer than a short mean. Some hundred kilobytes at most.
+#: By what makes them, the plans that no call is using: to make one takes longer than a short mean.
+#: Some megabytes at most.
 _PLANS: dict[Any, list[_Plan]] = {}
 _MOST_PLANS, _MOST_MEANS = 1000, 64
+#: Of an axis, the first element.
 _FIRST = (slice(1),)
 
 
 def _by_plan(a: NDArray[Any], axis: int | None, keepdims: bool) -> Any:
     """Return the means along one axis or all of them, by a plan that is used again."""
+    key: Any
     try:
         try:
             data = _from_buffer(a)
-            key: Any = a.shape, a.dtype, axis, keepdims
+            key = a.shape, a.dtype, axis, keepdims
         except ValueError:
-            # What is not of C order begins where its first element does, which is.
+            # A view of the first element alone is of C order, and begins where all of them do.
             data = _from_buffer(a[_FIRST * a.ndim])
             key = a.shape, a.dtype, axis, keepdims, a.strides
         plans = _PLANS.get(key)
     except (TypeError, ValueError):  # not hashable, no buffer
+        plans, data = None, None
+    if data is None:
         return _reduce(a, axis, None, None, keepdims, True, False)
     try:
-        plan = plans.pop() if plans else _Plan(a, axis, keepdims)
+        plan = plans.pop() if plans else None
     except IndexError:  # another thread was faster
-        plan = _Plan(a, axis, keepdims)
+        plan = None
+    plan = plan or _Plan(*key)
+    # (`data` holds the array's memory until the call has returned.)
     plan.array.data = data
     status = _mean_reduce(*plan.arguments)
     if status:
@@ -294,7 +306,7 @@ def _reduce(
     if known is None:
         raise _no_mean_of(array.dtype)
     axes = _axes(axis, array.ndim)
-    shape = _result_shape(array, axes, keepdims)
+    shape = _result_shape(array.shape, axes, keepdims)
     if out is not None:
         _check_out(out, shape, masked=given.masked)
     result_dtype = _result_dtype(array.dtype, known.mean, dtype, out)
@@ -376,10 +388,10 @@ def _tag_of_result(dtype: np.dtype[Any]) -> int:
     return known.tag
 
 
-def _result_shape(array: NDArray[Any], axes: int, keepdims: bool) -> tuple[int, ...]:
+def _result_shape(shape: tuple[int, ...], axes: int, keepdims: bool) -> tuple[int, ...]:
     if keepdims:
-        return tuple(1 if axes >> k & 1 else n for k, n in enumerate(array.shape))
-    return tuple(n for k, n in enumerate(array.shape) if not axes >> k & 1)
+        return tuple(1 if axes >> k & 1 else n for k, n in enumerate(shape))
+    return tuple(n for k, n in enumerate(shape) if not axes >> k & 1)
 
 
 def _axes(axis: int | tuple[int, ...] | None, ndim: int) -> int:

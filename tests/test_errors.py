@@ -253,6 +253,15 @@ def test_what_holds_numbers_item_by_item():
     assert compute_mean([np.array([1.0, 2.0]), [3, 4]]) == 2.5
 
 
+@pytest.mark.parametrize(
+    ("a", "axis"), [(np.ones((3, 3)), 5), (np.ones(3, np.longdouble), 0), (np.ones((2, 2)).T, -3)]
+)
+def test_an_error_has_no_other_behind_it(a, axis):
+    with pytest.raises((ValueError, TypeError)) as caught:
+        compute_mean(a, axis)
+    assert caught.value.__context__ is None
+
+
 def test_an_array_like_is_converted_once():
     class Once:
         calls = 0

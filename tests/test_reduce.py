@@ -210,6 +210,31 @@ def test_long_lines_of_every_stride(dtype):
                     assert same(compute_mean(memory.put(line, end)), mean), (n, step, end)
 
 
+@every_float
+def test_long_lines_that_are_not_plain(dtype):
+    rng = np.random.default_rng(17)
+    table = fill(dtype, (3000, 3), "alike", 0, rng)
+    where = rng.random(3000) < 0.5
+    nan = NANS[dtype.type]
+    line, with_nan = table[:, 0], np.where(where[:, None], table, nan)[:, 0]
+    plain = np.ascontiguousarray
+    if dtype.kind != "V":
+        assert same(compute_mean(table.astype(dtype.newbyteorder())[:, 0]), mean_of_line(line))
+    assert same(compute_mean(line, where=where), mean_of_line(line[where]))
+    assert same(compute_mean(with_nan, skipna=True), mean_of_line(line[where]))
+    # Several lines of one mean, and several means of one line each.
+    cube = fill(dtype, (3, 1300, 4), "alike", 0, rng)[:, :1200]
+    assert same(compute_mean(cube[..., 0]), mean_of_line(plain(cube[..., 0]).ravel()))
+    wanted = np.array([mean_of_line(plain(row)) for row in cube[..., 0]])
+    assert same(compute_mean(cube[..., 0], axis=1), wanted)
+    columns = np.array([mean_of_line(plain(table[:, k])) for k in (0, 2)])
+    assert same(compute_mean(table[:, ::2], axis=0), columns)
+
+
+def mean_of_line(line):
+    return mean_of(list(line), line.dtype, of_complex=False)[0]
+
+
 def plainly(a, axis, where=None):
     """Return the mean as `expected` does, of arrays that are too large for its loops."""
     n = a.size if axis is None else a.shape[axis]

@@ -1,7 +1,8 @@
 //! Elements of any layout, copied side by side.
 //!
-//! Only the bytes of elements are read: never a slice over a view's extent, which would assert bytes
-//! between them that no caller has promised.
+//! Only elements are read: never a slice over a view's extent, which would assert bytes between them
+//! that no caller has promised. (Across gaps of less than a vector the compiler may load and discard,
+//! where it knows that there is another element beyond.)
 
 use crate::layout::{Axis, PerAxis, Place};
 use mean_core::Element;

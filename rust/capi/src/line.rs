@@ -29,9 +29,10 @@ impl<E: Element> Line<E> {
     /// Where the elements of `range` begin.
     #[inline(always)]
     fn place(self, range: Range<usize>) -> *const u8 {
-        // What `new`'s caller vouches for.
+        // Callers of a safe trait must not get beyond what `new`'s caller vouches for.
         assert!(range.start <= range.end && range.end <= self.len);
-        self.data.cast::<u8>().wrapping_offset(self.stride * range.start as isize)
+        // (Only one stride beyond the last element may the product wrap.)
+        self.data.cast::<u8>().wrapping_offset(self.stride.wrapping_mul(range.start as isize))
     }
 
     /// Gives `take` groups that `fill` copies, each from the place of its first element.
@@ -89,7 +90,7 @@ impl<E: Element> Strided<E> for Line<E> {
                     )
                 };
             }
-            // Where a load has at least four elements; and in groups of whole vectors.
+            // Where a load has at least four elements; and in groups of whole vectors, as the kernel's are.
             match (size_of::<E>(), self.stride, len % 16) {
                 (8, 16, 0) | (4, 8, 0) => return masked!(2),
                 (4, 12, 0) => return masked!(3),
