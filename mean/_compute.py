@@ -90,6 +90,8 @@ _SHORT_CUTS = _short_cuts()
 #: To know it by its identity is faster than to look it up, and nearly always enough.
 _FLOAT64 = np.dtype(np.float64)
 _OF_FLOAT64 = _SHORT_CUTS[_FLOAT64]
+#: Up to so many elements that are not of C order are sooner copied than described.
+_WORTH_COPYING = 1000
 _from_buffer, _mean_reduce, _NULL, _ndarray = ffi.from_buffer, lib.mean_reduce, ffi.NULL, np.ndarray
 
 
@@ -122,7 +124,7 @@ def compute_mean(
     ----------
     a : array_like
         Truth values, integers, floats up to 64 bits, ``bfloat16``, complex numbers or times, of any
-        shape, strides, byte order and alignment. Never written to, and an array is never copied as
+        shape, strides, byte order and alignment. Never written to, and no large array is copied as
         a whole. What a masked array masks does not count. Nulls (of pandas, pyarrow and polars) are
         an error, unless `skipna` leaves them out; a NaN in them is a number.
     axis : int or tuple of int, optional
@@ -211,9 +213,13 @@ def compute_mean(
                 mean = call(_from_buffer(element_type, a), a.size)
                 if mean >= least or mean <= most_negative:  # so neither NaN nor an error
                     return scalar(mean)
-            except (KeyError, TypeError, ValueError):  # no such dtype (or no hash), not of C order
-                pass
-            return _by_plan(a, None, False)
+            except (KeyError, TypeError):  # no such dtype (or no hash)
+                to_copy = False
+            except ValueError:  # not of C order
+                to_copy = a.size <= _WORTH_COPYING
+            else:
+                to_copy = False
+            return compute_mean(np.ascontiguousarray(a)) if to_copy else _by_plan(a, None, False)
         if type(axis) is int:
             return _by_plan(a, axis, bool(keepdims))
     return _reduce(a, axis, dtype, out, keepdims, where, skipna)
