@@ -1,6 +1,6 @@
 //! The certificate in lanes: many means, proved without a division.
 //!
-//! A lane holds the sum of n elements, V = upper + (T1 - A1) + (T2 - A2), known to within B = half
+//! (But for the sums of few narrow elements, below.) A lane holds the sum of n elements, V = upper + (T1 - A1) + (T2 - A2), known to within B = half
 //! a unit of its last grid for each element that may have dropped something. Sought is RN(S / n),
 //! |S - V| <= B. Below, e = 2^-53.
 //!
@@ -31,6 +31,18 @@
 //! RN(m + g), and these to the format. The first two move each end by less than 3 e |q|, so the radius
 //! is larger by 4 e |q|: then the ends in float64 enclose S / n, and rounding them again is monotone.
 //!
+//! An exact sum may have any grid (`few.rs`). Then what underflows, w inv and g, does so by less than
+//! 2^-1073. That matters only within as much of a midpoint of q's neighbours, which is a multiple of
+//! 2^-905: there |c| is at least 2^-906, and g, then above 2^-960, leaves it room.
+//!
+//! # Exact sums for narrow formats
+//!
+//! If S is a float64, m = RN(S / n) is a division, and rounding it again, to P bits or to a subnormal
+//! number, is harmless. It could not be only where m is a midpoint and S / n is not, for RN is monotone.
+//! But y = m n has at most 53 bits for n < 2^(52-P), so it is a float64, and S is another. If y is a
+//! power of two, so is m, and S / n is at least as far from it as m's neighbour is. If not, |S / n - m| >=
+//! ulp(y) / n > e |m| >= ulp(m) / 2. So m is not what S / n rounds to. (Here n <= 8.)
+//!
 //! # Ties
 //!
 //! Where nothing was dropped, and w and c are exact in that w is rem + W and fma(-c, n, w) is 0, the
@@ -50,28 +62,25 @@ use fearless_simd::{prelude::*, Simd};
 /// Below it, subnormal numbers could come up.
 const TINY: f64 = f64::from_bits((1023 - 850) << 52);
 
-/// The means of four vectors of sums of n elements, into as many `means`, and a bit for each that is
-/// not proved. `low`: whether sums have a low part.
+/// Four vectors of means, as float64 and where they are proved, into as many `means`, and a bit for each
+/// that is not.
 #[inline(always)]
-pub(crate) fn certify<S: Simd, E: Float, const FLAG: bool>(
-    simd: S,
-    n: u64,
-    low: bool,
+pub(crate) fn certify<S: Simd, E: Float>(
     means: &mut [E],
-    total: impl Fn(usize) -> Total<S>,
+    mean: impl Fn(usize) -> (S::f64s, S::mask64s),
 ) -> u64 {
     let len = S::f64s::LEN;
     let means = &mut means[..4 * len];
     let mut open = 0;
     let mut lanes = [0.0; MOST];
     for (i, lanes) in lanes.chunks_exact_mut(len).take(4).enumerate() {
-        let (mean, proved) = total(i).mean::<E, FLAG>(simd, n as f64, low);
+        let (mean, proved) = mean(i);
         open |= (!proved.to_bitmask() & ((1 << len) - 1)) << (i * len);
         mean.store_slice(lanes);
     }
     // (All at once: vectors, where the conversion has an instruction.)
     for (mean, &lane) in means.iter_mut().zip(&lanes) {
-        *mean = exact_from::<E>(lane);
+        *mean = rounded::<E>(lane);
     }
     open
 }
@@ -114,9 +123,9 @@ impl<S: Simd> Parts<S> {
         }
     }
 
-    /// Their sum. `carries`: whether there is an `upper`.
+    /// Their sum. `carries`: whether there is an `upper`; `two`: whether there is a low part.
     #[inline(always)]
-    pub fn total(self, carries: bool) -> Total<S> {
+    pub fn total(self, carries: bool, two: bool) -> Total<S> {
         let Self { upper, mut high, mut low, bound, half_unit } = self;
         let mut noise = upper; // which is 0
         if carries {
@@ -125,15 +134,23 @@ impl<S: Simd> Parts<S> {
             low += rest;
             noise = low.abs();
         }
-        Total { high, low, noise, bound, half_unit }
+        // (Where there is no low part the compiler could not know that TwoSum does nothing.)
+        if carries || two {
+            (high, low) = fast_two_sum::<S>(high, low);
+        }
+        Total { high, low, doubt: Some(Doubt { noise, bound, half_unit }) }
     }
 }
 
-/// A vector of sums: `high` + `low`, to within `noise` * 2^-53 and `bound`. `high` is a multiple of
-/// ulp(`low`).
+/// A vector of sums: `high` + `low`, of which `high` is the rounding; exactly, or to within a doubt.
 pub(crate) struct Total<S: Simd> {
     pub high: S::f64s,
     pub low: S::f64s,
+    pub doubt: Option<Doubt<S>>,
+}
+
+/// What sums are known to: `noise` * 2^-53 and `bound`.
+pub(crate) struct Doubt<S: Simd> {
     pub noise: S::f64s,
     /// What may have been dropped, and half a unit; 0 if nothing was.
     pub bound: S::f64s,
@@ -141,24 +158,35 @@ pub(crate) struct Total<S: Simd> {
 }
 
 impl<S: Simd> Total<S> {
-    /// The mean as float64, and where it is proved.
+    /// The mean of n elements as float64, and where it is proved. `low`: whether sums have a low part.
     #[inline(always)]
-    fn mean<E: Float, const FLAG: bool>(self, simd: S, n: f64, low: bool) -> (S::f64s, S::mask64s) {
+    pub fn mean<E: Float, const FLAG: bool>(
+        self,
+        simd: S,
+        n: u64,
+        low: bool,
+    ) -> (S::f64s, S::mask64s) {
         let splat = |x: f64| S::f64s::splat(simd, x);
         let zero = splat(0.0);
-        let (divisor, inverse) = (splat(n), splat(1.0 / n));
-        let Self { high, low: l, noise, bound, half_unit } = self;
-        // (Where there is no low part the compiler could not know that TwoSum does nothing.)
-        let (h, l) = if low { fast_two_sum::<S>(high, l) } else { (high, zero) };
+        let (divisor, inverse) = (splat(n as f64), splat(1.0 / n as f64));
+        let Self { high: h, low: l, doubt } = self;
         let q = h * inverse;
+        let (size, tiny) = (q.abs(), splat(TINY));
+        let mut usual = size.simd_ge(tiny) & size.simd_le(splat(f64::MAX));
         let rem = (-q).mul_add(divisor, h);
         let (w, w_error) = if low { fast_two_sum::<S>(rem, l) } else { (rem, zero) };
         let c = w * inverse;
-        let radius = (w.abs() + noise).mul_add(splat(f64::EPSILON * 8.0), bound) * inverse;
-        let exact = bound.simd_eq(zero) & noise.simd_eq(zero);
+        let mut exact = zero.simd_eq(zero);
+        let mut radius = w.abs() * splat(f64::EPSILON * 8.0 / n as f64);
+        if let Some(Doubt { noise, bound, half_unit }) = doubt {
+            exact = bound.simd_eq(zero) & noise.simd_eq(zero);
+            radius = (w.abs() + noise).mul_add(splat(f64::EPSILON * 8.0), bound) * inverse;
+            usual &= half_unit.simd_ge(tiny);
+        }
+        let nothing = h.simd_eq(zero) & exact;
         let (low, high) = if E::PRECISION < f64::PRECISION {
             let mean = q + c;
-            let mut radius = q.abs().mul_add(splat(f64::EPSILON * 2.0), radius);
+            let mut radius = size.mul_add(splat(f64::EPSILON * 2.0), radius);
             if FLAG {
                 let rest = (-mean).mul_add(divisor, h);
                 let all = exact & rest.simd_eq(zero) & l.simd_eq(zero);
@@ -174,10 +202,23 @@ impl<S: Simd> Total<S> {
         } else {
             (q + (c - radius), q + (c + radius))
         };
-        let (size, tiny) = (q.abs(), splat(TINY));
-        let usual = size.simd_ge(tiny) & size.simd_le(splat(f64::MAX)) & half_unit.simd_ge(tiny);
-        let nothing = h.simd_eq(zero) & exact;
         (low, bits::<S>(low).simd_eq(bits::<S>(high)) & (usual | nothing))
+    }
+
+    /// The same of the exact sums of few elements, high and low parts, whatever their magnitudes.
+    #[inline(always)]
+    pub fn mean_of_exact<E: Float>(
+        simd: S,
+        n: u64,
+        high: S::f64s,
+        low: S::f64s,
+    ) -> (S::f64s, S::mask64s) {
+        if !E::BINARY.is_narrow() {
+            let (high, low) = two_sum::<S>(high, low);
+            return Self { high, low, doubt: None }.mean::<E, true>(simd, n, true);
+        }
+        let mean = high / S::f64s::splat(simd, n as f64);
+        (mean, mean.abs().simd_le(S::f64s::splat(simd, f64::MAX)))
     }
 }
 
@@ -240,7 +281,7 @@ impl Copies {
         }
         let noise = noise * S::f64s::splat(simd, copies as f64);
         (high, low) = two_sum::<S>(high, low);
-        Total { high, low, noise, bound, half_unit }
+        Total { high, low, doubt: Some(Doubt { noise, bound, half_unit }) }
     }
 }
 
@@ -255,7 +296,7 @@ fn two_sum<S: Simd>(a: S::f64s, b: S::f64s) -> (S::f64s, S::f64s) {
 /// The same where a is a multiple of ulp(b): half the operations (Dekker's FastTwoSum; Rump, Ogita,
 /// Oishi, "Accurate floating-point summation, part I", 2008).
 #[inline(always)]
-fn fast_two_sum<S: Simd>(a: S::f64s, b: S::f64s) -> (S::f64s, S::f64s) {
+pub(crate) fn fast_two_sum<S: Simd>(a: S::f64s, b: S::f64s) -> (S::f64s, S::f64s) {
     let sum = a + b;
     (sum, b - (sum - a))
 }
@@ -278,9 +319,9 @@ const fn exp2(exponent: i32) -> f64 {
     f64::from_bits(((exponent + 1023) as u64) << 52)
 }
 
-/// A number of `E`'s precision in `E`; infinity where it is too large.
+/// Rounds to `E`; infinity where it is too large.
 #[inline(always)]
-fn exact_from<E: Float>(x: f64) -> E {
+fn rounded<E: Float>(x: f64) -> E {
     match E::PRECISION {
         53 => E::from_bits(x.to_bits()),
         24 => E::from_bits((x as f32).to_bits().into()),

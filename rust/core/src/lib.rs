@@ -27,6 +27,7 @@ mod certificate;
 mod element;
 mod environment;
 mod exact;
+mod few;
 mod finish;
 mod format;
 mod integer;

@@ -25,7 +25,7 @@
 //! the sum is small against what the old ones may have dropped, which says nothing of its correctness.
 
 use crate::element::Float;
-use crate::finish::{certify, Total};
+use crate::finish::{certify, fast_two_sum, Doubt, Total};
 use crate::lane::Lane;
 use crate::tile::{any, bits, power_of_two, Lanes, MOST, PLACE};
 use crate::window::has_fma;
@@ -103,21 +103,18 @@ fn means_by<'a, S: Simd, E: Float + 'a, const TWO: bool>(
             (bound[i], half_unit[i]) = grid.map_or((0.0, 0.0), |grid| (grid.bound, grid.half_unit));
         }
         let mut proved = [E::signed(false, 0); MOST];
-        let mut open = certify::<S, E, false>(
-            simd,
-            n as u64,
-            TWO,
+        let mut open = certify::<S, E>(
             &mut proved,
             #[inline(always)]
             |i| {
                 let at = |lanes: &[f64; MOST]| S::f64s::from_slice(simd, &lanes[i * len..][..len]);
-                Total::<S> {
-                    high: at(&high),
-                    low: at(&low),
-                    noise: S::f64s::splat(simd, 0.0),
-                    bound: at(&bound),
-                    half_unit: at(&half_unit),
+                let (mut high, mut low) = (at(&high), at(&low));
+                if TWO {
+                    (high, low) = fast_two_sum::<S>(high, low);
                 }
+                let (noise, bound) = (S::f64s::splat(simd, 0.0), at(&bound));
+                let doubt = Some(Doubt { noise, bound, half_unit: at(&half_unit) });
+                Total::<S> { high, low, doubt }.mean::<E, false>(simd, n as u64, TWO)
             },
         );
         means.copy_from_slice(&proved[..means.len()]);

@@ -53,7 +53,8 @@
 
 use crate::certificate::Bounded;
 use crate::element::Float;
-use crate::finish::{certify, Copies, Parts};
+use crate::few;
+use crate::finish::{certify, Copies, Parts, Total};
 use crate::format::Format;
 use crate::window::has_fma;
 use fearless_simd::{dispatch, prelude::*, Level, Simd};
@@ -183,7 +184,7 @@ fn means_by<S: Simd, E: Float, R: Rows<E>, const FLAG: bool, const TWO: bool, co
             plan,
             states,
             #[inline(always)]
-            |state, first| {
+            |sums, first| {
                 // (What the last group shares with the one before is decided again.)
                 while results.open.last().is_some_and(|&column| column >= first) {
                     results.open.pop();
@@ -193,15 +194,18 @@ fn means_by<S: Simd, E: Float, R: Rows<E>, const FLAG: bool, const TWO: bool, co
                 if FMA {
                     let whole = end - first == group;
                     let means = &mut results.means[first..end];
-                    open = certify::<S, E, FLAG>(
-                        simd,
-                        n,
-                        TWO || plan.carries,
+                    open = certify::<S, E>(
                         if whole { &mut *means } else { &mut proved },
                         #[inline(always)]
-                        |i| {
-                            let parts = Parts::<S>::of::<FLAG, TWO>(simd, state, i, plan, rows);
-                            parts.total(plan.carries)
+                        |i| match sums {
+                            Sums::Exact([high, low]) => {
+                                Total::<S>::mean_of_exact::<E>(simd, n, high[i], low[i])
+                            }
+                            Sums::Windows(state) => {
+                                let parts = Parts::<S>::of::<FLAG, TWO>(simd, state, i, plan, rows);
+                                let total = parts.total(plan.carries, TWO);
+                                total.mean::<E, FLAG>(simd, n, TWO || plan.carries)
+                            }
                         },
                     );
                     if !whole {
@@ -209,12 +213,14 @@ fn means_by<S: Simd, E: Float, R: Rows<E>, const FLAG: bool, const TWO: bool, co
                     }
                 }
                 open &= !(u64::MAX << (end - first));
+                let Sums::Windows(state) = sums else { return open == 0 };
                 while open != 0 {
                     let lane = open.trailing_zeros() as usize;
                     open &= open - 1;
                     let sum = bounded::<FLAG, TWO>(state, lane, group, plan, rows);
                     results.decide(first + lane, sum);
                 }
+                true
             },
         );
         return results.open;
@@ -227,25 +233,26 @@ fn means_by<S: Simd, E: Float, R: Rows<E>, const FLAG: bool, const TWO: bool, co
         plan,
         states,
         #[inline(always)]
-        |state, first| {
-            if FMA {
+        |sums, first| {
+            if let (true, Sums::Windows(state)) = (FMA, sums) {
                 for i in 0..4 {
                     let parts = Parts::<S>::of::<FLAG, TWO>(simd, state, i, plan, rows);
                     all.keep(parts, first + i * S::f64s::LEN);
                 }
             }
+            true
         },
     );
     for first in (0..columns).step_by(group) {
         let mut open = u64::MAX;
         if FMA {
-            open = certify::<S, E, FLAG>(
-                simd,
-                n,
-                true,
+            open = certify::<S, E>(
                 &mut proved,
                 #[inline(always)]
-                |i| all.total(simd, first + i * S::f64s::LEN, plan.carries),
+                |i| {
+                    let total = all.total(simd, first + i * S::f64s::LEN, plan.carries);
+                    total.mean::<E, FLAG>(simd, n, true)
+                },
             );
         }
         let end = columns.min(first + group);
@@ -458,7 +465,15 @@ fn units(x: f64, unit: i32) -> Option<i128> {
     Some(if up >= 0 { significand << up } else { significand >> (-up).min(127) })
 }
 
-/// Sums all columns, and shows each group's state, and where it begins, to `finish`.
+/// A group's sums: of few rows perhaps exact, high and low parts; or as the windows hold them.
+#[derive(Clone, Copy)]
+enum Sums<'a, S: Simd> {
+    Exact([[S::f64s; 4]; 2]),
+    Windows(&'a [f64]),
+}
+
+/// Sums all columns, and shows each group's sums, and where it begins, to `finish`, which says whether
+/// exact ones suffice.
 #[inline(always)]
 fn sweep<S: Simd, E: Float, R: Rows<E>, const FLAG: bool, const TWO: bool, const FMA: bool>(
     simd: S,
@@ -466,7 +481,7 @@ fn sweep<S: Simd, E: Float, R: Rows<E>, const FLAG: bool, const TWO: bool, const
     shape: Shape,
     plan: &Plan,
     states: &mut [f64],
-    mut finish: impl FnMut(&[f64], usize),
+    mut finish: impl FnMut(Sums<S>, usize) -> bool,
 ) {
     let group = 4 * S::f64s::LEN;
     let columns = shape.columns * shape.copies;
@@ -494,6 +509,15 @@ fn sweep<S: Simd, E: Float, R: Rows<E>, const FLAG: bool, const TWO: bool, const
             let carries = plan.carries && from > 0 && from % plan.segment == 0;
             for i in 0..groups {
                 let at = start_of(i, group, width);
+                if FLAG && FMA && shape.is_one_block() {
+                    let sums = few::sums::<S, E>(simd, plan.one, rows, at);
+                    if sums.is_some_and(
+                        #[inline(always)]
+                        |sums| finish(Sums::Exact(sums), first + at),
+                    ) {
+                        continue;
+                    }
+                }
                 let state = &mut states[i * stride..][..SLOTS * group];
                 if carries {
                     carry::<S, TWO>(simd, state, plan);
@@ -510,7 +534,7 @@ fn sweep<S: Simd, E: Float, R: Rows<E>, const FLAG: bool, const TWO: bool, const
                     );
                 }
                 if ends {
-                    finish(state, first + at);
+                    finish(Sums::Windows(state), first + at);
                 }
             }
         }

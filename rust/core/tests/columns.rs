@@ -13,7 +13,7 @@ use families::{Family, Input, Random, Tested, GROUPS};
 use mean_core::{
     exact_mean, levels, mean, means_of_columns, Element, Float, Rows, Shape, ROWS, TILE,
 };
-use rand::seq::IndexedRandom;
+use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
 use std::ops::Range;
 
@@ -177,6 +177,8 @@ impl<F: Tested> Table<F> {
 
 for_each_type! {
     small_tables,
+    few_rows,
+    few_large_and_few_zeros,
     edges_of_groups_and_tiles,
     a_tile_of_one_group,
     edges_of_segments,
@@ -198,6 +200,58 @@ fn small_tables<F: Tested>() {
         for columns in (1..=70).step_by(breadth(13, 1)) {
             let seed = (rows * 100 + columns) as u64;
             Table::<F>::of_families(rows, columns, columns % 3, seed, None).check("small");
+        }
+    }
+}
+
+/// Means a little beside a midpoint, by less than a sum of a few float64 shows, in any one order: all
+/// columns of a table in the same, so that no other one takes the group to the anchors.
+fn few_rows<F: Tested>() {
+    let mut rng = Random::seed_from_u64(23);
+    let precision = F::PRECISION as i32;
+    for rows in 2..=17 {
+        for round in 0..breadth(60, 3000) {
+            let mut order: Vec<usize> = (0..rows).collect();
+            order.shuffle(&mut rng);
+            // (Two parts, each of a precision, or anything.)
+            let below = if rng.random() { 53 } else { rng.random_range(0..100) };
+            let below = below + rng.random_range(-3..4);
+            let apart = rng.random_range(1..70);
+            let n = F::nearest(rows as f64);
+            let table = Table::new(rows, 40, 0, |_, column| {
+                let whole = rng.random_range(1..64_u32);
+                let top = whole.ilog2() as i32;
+                let exp2 = |e: i32| F::nearest(2_f64.powi(e));
+                let zero = F::signed(rng.random(), 0);
+                // Of the mean, half a unit in the last place.
+                let half = n * exp2(top - precision);
+                let tiny = exp2(top - precision - below);
+                let tiny = *[zero, tiny, -tiny, tiny].choose(&mut rng).unwrap();
+                let large = if round % 2 == 0 { exp2(apart) } else { zero };
+                column.fill(zero);
+                let parts = [n * F::nearest(whole.into()), half, tiny, large, -large];
+                let some = order.iter().zip(parts);
+                some.for_each(|(&place, part)| column[place] = part);
+            });
+            table.check("few");
+        }
+    }
+}
+
+/// What overflows on the way to a mean that does not, and sums of nothing but zeros.
+fn few_large_and_few_zeros<F: Tested>() {
+    for rows in 1..=9 {
+        for signs in 0..1 << rows {
+            let table = Table::new(rows, 40, 0, |c, column| {
+                for (i, x) in column.iter_mut().enumerate() {
+                    let negative = signs >> i & 1 == 1;
+                    let largest = F::INFINITY - 1;
+                    *x = F::signed(negative, if c % 2 == 0 { 0 } else { largest - c as u64 });
+                }
+            });
+            let zeros = (0..40).step_by(2).all(|c| table.means[c].to_bits() == 0);
+            assert!(zeros);
+            table.check("large and zeros");
         }
     }
 }
