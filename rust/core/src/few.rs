@@ -15,7 +15,8 @@
 //! could be rounded. Those of float64 are added by TwoSum (Knuth), which leaves errors, and it is these
 //! that are added so: S = high + low. A group in which an addition is rounded goes to the anchors
 //! (`tile.rs`). So does one that has no mean: what overflows, even on the way, is infinite or NaN in
-//! `high` or in `low` for good, and of these no mean is proved.
+//! `high` or in `low` for good, and of these no mean is proved. (Otherwise |low| < 2^973, and TwoSum of
+//! high and low does not overflow on the way.)
 //! `high` starts with +0.0 + x, so that no zero in it is negative.
 //!
 //! For more rows than a block's this is slower than the anchors, which cost once what a row costs here.

@@ -38,10 +38,10 @@
 //! # Exact sums for narrow formats
 //!
 //! If S is a float64, m = RN(S / n) is a division, and rounding it again, to P bits or to a subnormal
-//! number, is harmless. It could not be only where m is a midpoint and S / n is not, for RN is monotone.
-//! But y = m n has at most 53 bits for n < 2^(52-P), so it is a float64, and S is another. If y is a
-//! power of two, so is m, and S / n is at least as far from it as m's neighbour is. If not, |S / n - m| >=
-//! ulp(y) / n > e |m| >= ulp(m) / 2. So m is not what S / n rounds to. (Here n <= 8.)
+//! number, is harmless. It could do harm only where m is a midpoint and S / n is not, for RN is
+//! monotone. But y = m n has at most 53 bits for n < 2^(52-P), so it is a float64, and S is another. If
+//! y is a power of two, so are m and n, and S / n was exact. If not, |S / n - m| >= ulp(y) / n > e |m| >=
+//! ulp(m) / 2. So m is not what S / n rounds to. (Here n <= 8.)
 //!
 //! # Ties
 //!

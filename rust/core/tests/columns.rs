@@ -179,6 +179,7 @@ for_each_type! {
     small_tables,
     few_rows,
     few_large_and_few_zeros,
+    a_mean_beside_a_midpoint,
     edges_of_groups_and_tiles,
     a_tile_of_one_group,
     edges_of_segments,
@@ -236,6 +237,15 @@ fn few_rows<F: Tested>() {
             table.check("few");
         }
     }
+}
+
+/// A float64 sum whose mean is so near a midpoint of float32 that n divides it right, and 1 / n does not.
+fn a_mean_beside_a_midpoint<F: Tested>() {
+    let elements = [2.971056e28, 4398046500000.0, 1.7708874e21];
+    let table = Table::new(3, 40, 0, |_, column| {
+        column.iter_mut().zip(elements).for_each(|(x, element)| *x = F::nearest(element));
+    });
+    table.check("beside a midpoint");
 }
 
 /// What overflows on the way to a mean that does not, and sums of nothing but zeros.
