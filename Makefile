@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Seconds of `make soak`, of which a slice is in every test run.
 SECONDS ?= 600
-SLICE ?= 60
+SLICE ?= 20
 # Of `make bench`; a trial is BENCH="--rounds 3 --output $$(mktemp -d)".
 BENCH ?=
 # What `tox` runs; CI runs the label `ci`, in which no interpreter may be missing.
