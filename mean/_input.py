@@ -115,7 +115,12 @@ def _of_sequence(a: Any) -> Input:
     types = _types_of_scalars(items)
     if types is None:
         items = _plain(items, 1)
-    array = np.asanyarray(items)
+    try:
+        array = np.asanyarray(items)
+    except OverflowError as error:  # of times, from NumPy 2.5 on
+        raise TypeError(
+            f"NumPy makes no array of these: {error}; pass times of one unit"
+        ) from error
     if types is None or any(issubclass(one, (int, np.integer, np.datetime64)) for one in types):
         _refuse_rounding(array, items)
     return _of_array(array)
@@ -186,9 +191,11 @@ def _is_kept(item: Any, dtype: np.dtype[Any]) -> bool:
         return not isinstance(item, (int, float))
     if item.dtype.kind != dtype.kind:
         return False
-    return item.dtype == dtype or np.array_equal(
-        item.astype(dtype).astype(item.dtype).view(np.int64), item.view(np.int64)
-    )
+    try:
+        there_and_back = item.astype(dtype).astype(item.dtype)
+    except OverflowError:  # from NumPy 2.5 on
+        return False
+    return np.array_equal(there_and_back.view(np.int64), item.view(np.int64))
 
 
 def _leaves(items: Iterable[Any]) -> Iterator[Any]:

@@ -213,7 +213,7 @@ def test_times_that_numpy_would_change_are_refused(times):
 def test_times_in_a_list():
     day, second = np.timedelta64(1, "D"), np.timedelta64(1, "s")
     assert compute_mean([day, second]) == np.timedelta64(43200, "s")  # 43200.5, to even
-    assert compute_mean([day, np.timedelta64("NaT")], skipna=True) == day
+    assert compute_mean([day, np.timedelta64("NaT", "s")], skipna=True) == day
 
 
 @pytest.mark.parametrize("keys", [{10: 1.0, 20: 3.0}, UserDict({10: 1.0, 20: 3.0})])
