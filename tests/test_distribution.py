@@ -37,6 +37,7 @@ def test_the_wheel_holds_the_package_and_no_extension_module(wheel):
     assert files - library == {
         "mean/__init__.py",
         "mean/_compute.py",
+        "mean/_input.py",
         "mean/_library.py",
         "mean/_mean_cffi.py",
         "mean/include/mean.h",
