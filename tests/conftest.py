@@ -21,6 +21,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--world", default="", help=libraries)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse libraries that have no tests: a misspelt one would be left out and not missed."""
+    for library in filter(None, config.getoption("--world").split(",")):
+        if not (Path(__file__).parent / "world" / f"test_{library}.py").exists():
+            raise pytest.UsageError(f"--world: there is no test_{library}.py in tests/world")
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> "bool | None":
     """Leave the distributions and other libraries to the runs that are given them."""
     if collection_path.name == "test_distribution.py" and config.getoption("--dist") is None:
