@@ -155,15 +155,13 @@ def _plain(items: Iterable[Any], depth: int) -> list[Any]:
     for item in items:
         if isinstance(item, _SCALARS):
             plain.append(item)
-        elif _is_nested(item) and not isinstance(item, Mapping):
-            plain.append(_plain(item, depth + 1))
         elif _is_array_like(item) or isinstance(item, Mapping):
             given = as_input(item)
             if given.masked or given.valid is not None:
                 raise _refusal(item, "its mask or nulls would be lost in a list: pass it by itself")
             plain.append(given.array)
         else:
-            plain.append(item)
+            plain.append(_plain(item, depth + 1) if _is_nested(item) else item)
     return plain
 
 
