@@ -31,11 +31,9 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-# Debug for the overflow checks (and the release library that C links with), quick for the million cases.
 test-rust: tools
 	cargo test --workspace --locked
-	cargo test --profile quick --locked -p mean-core
-	cargo run --profile quick --locked -p mean-core --example soak -- $(SLICE)
+	cargo run --locked -p mean-core --example soak -- $(SLICE)
 
 # That the benchmarks run. In CI only: the peers have no wheels for some Pythons.
 test-bench: $(VENV)/.installed $(VENV)/.bench
@@ -51,7 +49,7 @@ test-matrix: $(VENV)/.installed dist
 
 # Random inputs at every SIMD level against the exact path.
 soak: tools
-	cargo run --profile quick --locked -p mean-core --example soak -- $(SECONDS)
+	cargo run --locked -p mean-core --example soak -- $(SECONDS)
 
 # compute_mean beside its peers: writes docs/benchmarks.md and docs/throughput.png.
 bench: $(VENV)/.installed $(VENV)/.bench

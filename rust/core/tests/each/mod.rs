@@ -1,13 +1,4 @@
-//! What the tests of every kernel share: how much to try, and for which types.
-
-/// Release mode is for breadth; the debug run, some 50 times slower, is for its overflow checks.
-pub const fn breadth(debug: usize, release: usize) -> usize {
-    if cfg!(debug_assertions) {
-        debug
-    } else {
-        release
-    }
-}
+//! A test of a kernel for each element type.
 
 /// Writes a test for each element type.
 macro_rules! for_each_type {
