@@ -1,4 +1,4 @@
-//! The columns of a few rows: sums that prove themselves exact, without an anchor.
+//! The columns of a few rows: sums that prove themselves exact, without an anchor of each column's own.
 //!
 //! # An addition that is exact
 //!
@@ -9,27 +9,94 @@
 //! s = a - b = RN(a + b), which is no nearest number to a + b, as a is nearer, unless b is 0 (or
 //! the same with a). So signs are not looked at.
 //!
-//! # The sum
+//! # The sum of narrow elements
 //!
 //! Elements of 24 bits and fewer are added in float64 lanes, and none but one of 2^-28 of the sum, or so,
-//! could be rounded. Those of float64 are added by TwoSum (Knuth), which leaves errors, and it is these
-//! that are added so: S = high + low. A group in which an addition is rounded goes to the anchors
-//! (`tile.rs`). So does one that has no mean: what overflows, even on the way, is infinite or NaN in
-//! `high` or in `low` for good, and of these no mean is proved. (Otherwise |low| < 2^973, and TwoSum of
-//! high and low does not overflow on the way.)
-//! `high` starts with +0.0 + x, so that no zero in it is negative.
+//! could be rounded. What overflows, even on the way, is infinite or NaN for good, and of these no mean is
+//! proved. `high` starts with +0.0 + x, so that no zero in it is negative.
+//!
+//! # The sum of wide elements
+//!
+//! That of `tile.rs`, with its exactness flag, but all columns have the same anchors, those of the groups
+//! before: to find anchors and to store them costs as much as some rows. Where no lane leaves its binade
+//! and nothing is dropped, S = (T1 - A1) + (T2 - A2), both exact, whatever the anchors are; and the first
+//! is a multiple of u1, so also of the last bit of the second, below 2^(L-1) u1: FastTwoSum may add them.
+//! Where there are no anchors they are 0: only sums of zeros stay there.
+//!
+//! A group that is not so gets anchors of its own, for its maximum. If they drop something the columns of
+//! the group have too many scales; then, and where no mean is proved, the group goes to `tile.rs`.
 //!
 //! For more rows than a block's this is slower than the anchors, which cost once what a row costs here.
 
 use crate::element::Float;
 use crate::format::Format;
-use crate::tile::{any, bits};
+use crate::tile::{any, bits, largest, Lanes, Plan};
 use fearless_simd::{prelude::*, Simd};
 
-/// The exact sums of a group's columns, high and low parts; `None` where that is not proved. `one` is a 1
-/// that the compiler does not know.
+/// How many groups' own anchors may fail them before it is no longer tried.
+const PATIENCE: u32 = 16;
+
+/// What one group leaves to the next.
+pub(crate) struct Few {
+    a1: f64,
+    patience: u32,
+}
+
+impl Few {
+    pub fn new() -> Self {
+        Self { a1: 0.0, patience: PATIENCE }
+    }
+
+    /// The exact sums of a group's columns, high and low parts; `None` where that is not proved.
+    #[inline(always)]
+    pub fn sums<S: Simd, E: Float>(
+        &mut self,
+        simd: S,
+        plan: &Plan,
+        rows: &[&[E]],
+        at: usize,
+    ) -> Option<[[S::f64s; 4]; 2]> {
+        if E::BINARY.is_narrow() {
+            return narrow_sums::<S, E>(simd, plan.one, rows, at);
+        }
+        if self.patience == 0 {
+            return None;
+        }
+        let sums = wide_sums::<S, E>(simd, plan, self.a1, rows, at);
+        if sums.is_some() {
+            return sums;
+        }
+        let [a, b, c, d] = largest::<S, E>(simd, rows, at);
+        let largest = a.max(b).max(c.max(d)).reduce_max();
+        let power = f64::from_bits(largest.to_bits() & f64::INFINITY.to_bits());
+        let a1 = (power * plan.a1_of_power).max(plan.lowest);
+        self.a1 = if a1.is_finite() { a1 } else { 0.0 };
+        let sums = wide_sums::<S, E>(simd, plan, self.a1, rows, at);
+        self.patience -= u32::from(sums.is_none());
+        sums
+    }
+}
+
 #[inline(always)]
-pub(crate) fn sums<S: Simd, E: Float>(
+fn wide_sums<S: Simd, E: Float>(
+    simd: S,
+    plan: &Plan,
+    a1: f64,
+    rows: &[&[E]],
+    at: usize,
+) -> Option<[[S::f64s; 4]; 2]> {
+    let [a1, a2] = [a1, a1 * plan.a2_of_a1].map(|anchor| S::f64s::splat(simd, anchor));
+    let mut lanes = Lanes::<S>::new(simd, plan.one, [a1; 4], [a2; 4]);
+    let passed = lanes.add::<E, true, true, true>(simd, rows, at);
+    let [a, b, c, d] = lanes.dropped;
+    let exact = passed && !any::<S>((a | b) | (c | d));
+    let [a, b, c, d] = lanes.t1;
+    let [i, j, k, l] = lanes.t2;
+    exact.then_some([[a - a1, b - a1, c - a1, d - a1], [i - a2, j - a2, k - a2, l - a2]])
+}
+
+#[inline(always)]
+fn narrow_sums<S: Simd, E: Float>(
     simd: S,
     one: f64,
     rows: &[&[E]],
@@ -43,24 +110,14 @@ pub(crate) fn sums<S: Simd, E: Float>(
     for high in &mut high {
         *high += zero;
     }
-    let mut low = [zero; 4];
     let mut changed = S::u64s::splat(simd, 0);
     for row in others {
-        for ((high, low), x) in high.iter_mut().zip(&mut low).zip(E::load(simd, &row[at..end])) {
-            if E::BINARY.is_narrow() {
-                *high = add::<S>(*high, x, one, &mut changed);
-            } else {
-                // (Half the additions by `mul_add`: many cores have pipes of their own for it.)
-                let sum = *high + x;
-                let part = sum.mul_sub(one, *high);
-                let error = high.mul_sub(one, sum - part).mul_add(one, x - part);
-                *high = sum;
-                *low = add::<S>(*low, error, one, &mut changed);
-            }
+        for (high, x) in high.iter_mut().zip(E::load(simd, &row[at..end])) {
+            *high = add::<S>(*high, x, one, &mut changed);
         }
     }
     let same = !any::<S>(changed & S::u64s::splat(simd, !<f64 as Format>::SIGN));
-    same.then_some([high, low])
+    same.then_some([high, [zero; 4]])
 }
 
 /// a + b, and bits in `changed`, besides the sign, where that is rounded.

@@ -205,7 +205,7 @@ impl<S: Simd> Total<S> {
         (low, bits::<S>(low).simd_eq(bits::<S>(high)) & (usual | nothing))
     }
 
-    /// The same of the exact sums of few elements, high and low parts, whatever their magnitudes.
+    /// The same of exact sums of few elements, as `few.rs` has them.
     #[inline(always)]
     pub fn mean_of_exact<E: Float>(
         simd: S,
@@ -213,12 +213,19 @@ impl<S: Simd> Total<S> {
         high: S::f64s,
         low: S::f64s,
     ) -> (S::f64s, S::mask64s) {
-        if !E::BINARY.is_narrow() {
-            let (high, low) = two_sum::<S>(high, low);
-            return Self { high, low, doubt: None }.mean::<E, true>(simd, n, true);
+        if E::BINARY.is_narrow() {
+            let mean = high / S::f64s::splat(simd, n as f64);
+            return (mean, mean.abs().simd_le(S::f64s::splat(simd, f64::MAX)));
         }
-        let mean = high / S::f64s::splat(simd, n as f64);
-        (mean, mean.abs().simd_le(S::f64s::splat(simd, f64::MAX)))
+        if n.is_power_of_two() {
+            // A single rounding. (What is not finite is NaN by now.)
+            let sum = high + low;
+            let mean = sum * S::f64s::splat(simd, 1.0 / n as f64);
+            let normal = mean.abs().simd_ge(S::f64s::splat(simd, TINY));
+            return (mean, normal | sum.simd_eq(S::f64s::splat(simd, 0.0)));
+        }
+        let (high, low) = fast_two_sum::<S>(high, low);
+        Self { high, low, doubt: None }.mean::<E, true>(simd, n, true)
     }
 }
 

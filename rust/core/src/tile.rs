@@ -53,7 +53,7 @@
 
 use crate::certificate::Bounded;
 use crate::element::Float;
-use crate::few;
+use crate::few::Few;
 use crate::finish::{certify, Copies, Parts, Total};
 use crate::format::Format;
 use crate::window::has_fma;
@@ -316,7 +316,7 @@ pub(crate) struct Plan {
     /// Rows that tell the first anchors.
     glance: usize,
     /// The anchor of a maximum below 2^(e+1), over 2^e.
-    a1_of_power: f64,
+    pub a1_of_power: f64,
     /// A2 / A1.
     pub a2_of_a1: f64,
     /// The lowest anchor: nothing is dropped at it.
@@ -326,7 +326,7 @@ pub(crate) struct Plan {
     /// Half the last grid, over 2^E.
     pub half_unit: f64,
     /// A 1 that the compiler does not know.
-    one: f64,
+    pub one: f64,
 }
 
 /// `2^exponent`, a normal number.
@@ -489,6 +489,7 @@ fn sweep<S: Simd, E: Float, R: Rows<E>, const FLAG: bool, const TWO: bool, const
     let groups_of_tile = groups.div_ceil(groups.div_ceil(TILE / group).max(1)).max(1);
     let stride = if shape.is_one_block() { 0 } else { SLOTS * group };
     let mut padded = [[E::signed(false, 0); MOST]; ROWS];
+    let mut few = Few::new();
     for first_group in (0..groups).step_by(groups_of_tile) {
         let end = columns.min((first_group + groups_of_tile) * group);
         let first = (first_group * group).min(columns.saturating_sub(group));
@@ -510,7 +511,7 @@ fn sweep<S: Simd, E: Float, R: Rows<E>, const FLAG: bool, const TWO: bool, const
             for i in 0..groups {
                 let at = start_of(i, group, width);
                 if FLAG && FMA && shape.is_one_block() {
-                    let sums = few::sums::<S, E>(simd, plan.one, rows, at);
+                    let sums = few.sums::<S, E>(simd, plan, rows, at);
                     if sums.is_some_and(
                         #[inline(always)]
                         |sums| finish(Sums::Exact(sums), first + at),
@@ -552,7 +553,7 @@ fn pad_rows<'a, E: Float>(rows: &[&[E]], padded: &'a mut [[E; MOST]; ROWS]) -> [
 
 /// The largest magnitudes of some rows of a group. (A NaN may hide.)
 #[inline(always)]
-fn largest<S: Simd, E: Float>(simd: S, rows: &[&[E]], at: usize) -> [S::f64s; 4] {
+pub(crate) fn largest<S: Simd, E: Float>(simd: S, rows: &[&[E]], at: usize) -> [S::f64s; 4] {
     let mut max = [S::f64s::splat(simd, 0.0); 4];
     for row in rows {
         let x = E::load(simd, &row[at..at + 4 * S::f64s::LEN]);
@@ -581,7 +582,8 @@ fn possible<S: Simd>(simd: S, a1: S::f64s) -> S::f64s {
 pub(crate) struct Lanes<S: Simd> {
     pub t1: [S::f64s; 4],
     pub t2: [S::f64s; 4],
-    dropped: [S::u64s; 4],
+    /// Bits of what was dropped: none if nothing was.
+    pub dropped: [S::u64s; 4],
     /// Bits in which a T1 has changed.
     pub seen: S::u64s,
     one: S::f64s,
@@ -619,7 +621,7 @@ impl<S: Simd> Lanes<S> {
 
     /// Adds some rows, and says whether every lane has stayed in its binade.
     #[inline(always)]
-    fn add<E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
+    pub fn add<E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
         &mut self,
         simd: S,
         rows: &[&[E]],
@@ -648,7 +650,9 @@ impl<S: Simd> Lanes<S> {
                 let u = t2 + r;
                 self.t2[i] = u;
                 if FLAG {
-                    self.dropped[i] |= bits::<S>(add(r, t2 - u));
+                    // (Equal numbers have equal bits: neither is -0.)
+                    let kept = if FMA { u.mul_sub(one, t2) } else { u - t2 };
+                    self.dropped[i] |= bits::<S>(kept) ^ bits::<S>(r);
                 }
             } else if FLAG {
                 self.dropped[i] |= bits::<S>(add(x, t1 - t));

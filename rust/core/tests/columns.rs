@@ -178,6 +178,7 @@ for_each_type! {
     small_tables,
     few_rows,
     few_large_and_few_zeros,
+    few_rows_of_groups_of_other_scales,
     a_mean_beside_a_midpoint,
     edges_of_groups_and_tiles,
     a_tile_of_one_group,
@@ -261,6 +262,39 @@ fn few_large_and_few_zeros<F: Tested>() {
             let zeros = (0..40).step_by(2).all(|c| table.means[c].to_bits() == 0);
             assert!(zeros);
             table.check("large and zeros");
+        }
+    }
+}
+
+/// Anchors that suit the group before, and not this one: too low or too high, by a little or by far, for
+/// infinities, or for nothing. Of subnormal numbers, too.
+fn few_rows_of_groups_of_other_scales<F: Tested>() {
+    let mut rng = Random::seed_from_u64(24);
+    let (lowest, highest) = (F::MIN_EXPONENT, -F::MIN_EXPONENT - F::PRECISION as i32 - 12);
+    for rows in 1..=8 {
+        for _ in 0..200 {
+            let (mut exponent, mut kind) = (0, 0);
+            let table = Table::new(rows, 500, 0, |c, column| {
+                if c % 8 == 0 {
+                    exponent = match rng.random_range(0..4) {
+                        0 => rng.random_range(lowest..highest),
+                        1 => lowest + rng.random_range(0..9),
+                        _ => (exponent + rng.random_range(-60..60)).clamp(lowest, highest),
+                    };
+                    kind = rng.random_range(0..40);
+                }
+                for x in column {
+                    // (In two steps: powi would divide by infinity.)
+                    let unit = 2_f64.powi(exponent / 2) * 2_f64.powi(exponent - exponent / 2);
+                    *x = match kind {
+                        0 => F::signed(rng.random(), 0),
+                        1 => F::signed(rng.random(), F::INFINITY + u64::from(rng.random::<bool>())),
+                        2..20 => F::nearest(f64::from(rng.random_range(-9..9)) * unit),
+                        _ => F::nearest((rng.random::<f64>() - 0.3) * unit * 8.0),
+                    };
+                }
+            });
+            table.check("other scales");
         }
     }
 }
