@@ -4,7 +4,10 @@
 use crate::gather::{gather, Source};
 use crate::layout::{Axis, Odometer, Place};
 use crate::line::Line;
-use mean_core::{mean_as, mean_of_runs, mean_of_strided, vectorize, Binary, Element, Level, Runs};
+use mean_core::{
+    mean_as, mean_of_present, mean_of_runs, mean_of_strided, vectorize, Binary, Element, Level,
+    Runs,
+};
 
 /// Bytes of the buffer: half of a small L1 cache.
 const BUFFER: usize = 1 << 14;
@@ -12,6 +15,8 @@ const BUFFER: usize = 1 << 14;
 const WORTH_READING_IN_PLACE: usize = 256;
 /// From so many elements of one line on, the kernel takes them from where they are.
 const WORTH_A_LINE: usize = 1024;
+/// The same of elements side by side, of which some are missing.
+const WORTH_SKIPPING: usize = 32;
 
 /// The cell whose mean is to be taken.
 pub(crate) struct Cell<'a, E> {
@@ -27,6 +32,8 @@ pub(crate) struct Cell<'a, E> {
     in_place: bool,
     /// Whether they are on one line, but not side by side.
     strided: bool,
+    /// Whether they are one line side by side, of which only what is missing does not count.
+    present: bool,
     /// The run, so far as it is packed; else where it is.
     buffer: Vec<E>,
     room: usize,
@@ -55,6 +62,9 @@ impl<'a, E: Element> Cell<'a, E> {
         let long = outer.is_empty() || inner.len >= WORTH_READING_IN_PLACE;
         let in_place = plain && side_by_side && aligned && long;
         let strided = plain && !side_by_side && outer.is_empty() && inner.len >= WORTH_A_LINE;
+        let skips = source.mask.is_none() && source.skip == Some(0) && !source.swapped;
+        let present =
+            skips && side_by_side && aligned && outer.is_empty() && inner.len >= WORTH_SKIPPING;
         let elements = source.axes.iter().fold(1_usize, |n, axis| n.saturating_mul(axis.len));
         let room = if in_place { 0 } else { elements.min(BUFFER / size) };
         Self {
@@ -67,6 +77,7 @@ impl<'a, E: Element> Cell<'a, E> {
             ended: false,
             in_place,
             strided,
+            present,
             buffer: vec![],
             room,
             packed: 0,
@@ -94,14 +105,20 @@ impl<'a, E: Element> Cell<'a, E> {
 
     /// The mean; `None` where no element counts.
     pub fn mean(&mut self, format: Binary) -> Option<u64> {
-        if self.strided {
-            let data = self.source.data.wrapping_offset(self.cells.place.data);
+        let data = self.source.data.wrapping_offset(self.cells.place.data);
+        let mean = if self.strided {
             // SAFETY: `new`'s caller vouches for the elements of the line.
             let line = unsafe { Line::<E>::new(data, &self.inner) };
-            let mean = mean_of_strided(self.level, line, format);
-            if mean.is_some() {
-                return mean;
-            }
+            mean_of_strided(self.level, line, format)
+        } else if self.present {
+            // SAFETY: a line of elements side by side, native and aligned; as above.
+            let elements = unsafe { std::slice::from_raw_parts(data.cast::<E>(), self.inner.len) };
+            mean_of_present(self.level, elements, format)
+        } else {
+            None
+        };
+        if mean.is_some() {
+            return mean;
         }
         self.rewind();
         self.read_run();

@@ -6,7 +6,7 @@ use crate::format::{Binary, Format};
 use crate::lane::{self, Holds};
 use crate::rows;
 use crate::runs::Runs;
-use crate::source::Strided;
+use crate::source::{Copied, Present, Strided};
 use crate::tile::{self, Rows, Shape, ROWS};
 use crate::transpose;
 use fearless_simd::{f32x8, f64x8, prelude::*, Level, Simd};
@@ -47,6 +47,11 @@ pub trait Element: Copy {
         _data: impl Strided<Self>,
         _format: Binary,
     ) -> Option<u64> {
+        None
+    }
+
+    /// The same of the elements of `data` that are not missing.
+    fn mean_of_present<S: Simd>(_simd: S, _data: &[Self], _format: Binary) -> Option<u64> {
         None
     }
 
@@ -102,8 +107,7 @@ pub trait Float: Format {
     /// The narrowest lanes that hold an element.
     type Lane: Holds<Self>;
 
-    /// Four vectors of consecutive elements, widened: `data` has as many as they have lanes. What is
-    /// not finite may become anything that is not.
+    /// Four vectors of consecutive elements, widened: `data` has as many as they have lanes.
     fn load<S: Simd>(simd: S, data: &[Self]) -> [S::f64s; 4];
 
     /// As [`Element`]'s.
@@ -141,7 +145,11 @@ impl<E: Float> Element for E {
     }
 
     fn mean_of_strided<S: Simd>(simd: S, data: impl Strided<Self>, format: Binary) -> Option<u64> {
-        crate::mean_of_strided_at(simd, data, format)
+        crate::mean_of_source_at(simd, Copied(data), format)
+    }
+
+    fn mean_of_present<S: Simd>(simd: S, data: &[Self], format: Binary) -> Option<u64> {
+        crate::mean_of_source_at(simd, Present(data), format)
     }
 
     #[inline(always)]
@@ -297,16 +305,32 @@ impl Holds<F16> for f32 {
 
     #[inline(always)]
     fn load<S: Simd>(simd: S, data: &[F16]) -> [S::f32s; 4] {
-        let [left, right] = load_pair(simd, data, |x| x.0);
-        // Without the sign, encodings ascend to those of infinities and NaNs.
-        let largest = (left << 1).max(right << 1);
-        if largest.simd_ge((F16::INFINITY << 1) as u16).any_true() {
-            return [S::f32s::splat(simd, f32::NAN); 4];
-        }
-        let (a, b) = signed::<S>(left).widen();
-        let (c, d) = signed::<S>(right).widen();
-        [in_place::<S>(a), in_place::<S>(b), in_place::<S>(c), in_place::<S>(d)]
+        in_places(simd, load_pair(simd, data, |x| x.0))
     }
+
+    #[inline(always)]
+    fn load_present<S: Simd>(simd: S, data: &[F16]) -> ([S::f32s; 4], u64) {
+        let (mut pair, mut numbers) = (load_pair(simd, data, |x| x.0), 0);
+        for x in &mut pair {
+            let number = (*x << 1).simd_le((F16::INFINITY << 1) as u16);
+            numbers = numbers << S::u16s::LEN | number.to_bitmask();
+            *x = number.select(*x, S::u16s::splat(simd, 0));
+        }
+        (in_places(simd, pair), numbers)
+    }
+}
+
+/// All NaN where one is not finite.
+#[inline(always)]
+fn in_places<S: Simd>(simd: S, [left, right]: [S::u16s; 2]) -> [S::f32s; 4] {
+    // Without the sign, encodings ascend to those of infinities and NaNs.
+    let largest = (left << 1).max(right << 1);
+    if largest.simd_ge((F16::INFINITY << 1) as u16).any_true() {
+        return [S::f32s::splat(simd, f32::NAN); 4];
+    }
+    let (a, b) = signed::<S>(left).widen();
+    let (c, d) = signed::<S>(right).widen();
+    [in_place::<S>(a), in_place::<S>(b), in_place::<S>(c), in_place::<S>(d)]
 }
 
 /// The exponent of a binary16, in the place of a binary32's, stands for so much less.
@@ -319,14 +343,15 @@ fn in_place<S: Simd>(encoding: S::i32s) -> S::f32s {
     ((encoding << 13) & !(7 << 28)).bitcast()
 }
 
-/// binary16 to binary32, but for NaNs and infinities, which become +inf.
+/// binary16 to binary32.
 #[inline(always)]
 fn half_to_single<S: Simd>(simd: S, encoding: S::i32s) -> S::f32s {
     let power =
         |exponent: i32| S::f32s::splat(simd, f32::from_bits(((127 + exponent) as u32) << 23));
-    let infinity = S::f32s::splat(simd, f32::INFINITY);
     let x = in_place::<S>(encoding);
-    x.abs().simd_ge(power(16 - F16_DOWN)).select(infinity, x * power(F16_DOWN))
+    // Infinities and NaNs have their fraction, too, where it belongs.
+    let special = S::f32s::from_bits(x.to_bits() | f32::INFINITY.to_bits());
+    x.abs().simd_ge(power(16 - F16_DOWN)).select(special, x * power(F16_DOWN))
 }
 
 #[inline(always)]

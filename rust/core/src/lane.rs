@@ -28,6 +28,8 @@ pub trait Lane: Format + SimdFloatElement {
     fn low(bits: u64) -> Self::Bits;
     /// A lane's bits as two's complement.
     fn integer(bits: Self::Bits) -> i64;
+    /// All bits of the lanes of a mask. (To AND with: a `select` looks at the signs once more.)
+    fn lanes<S: Simd>(mask: <Self::Native<S> as SimdBase<S>>::Mask) -> Bits<S, Self>;
 }
 
 macro_rules! lane {
@@ -60,6 +62,10 @@ macro_rules! lane {
             fn integer(bits: $bits) -> i64 {
                 (bits as $signed).into()
             }
+            #[inline(always)]
+            fn lanes<S: Simd>(mask: <Self::Native<S> as SimdBase<S>>::Mask) -> Bits<S, Self> {
+                mask.to_vector().bitcast()
+            }
         }
 
         const _: () = assert!(<$float>::ROUNDS + 1 < 1 << <$float>::L);
@@ -72,6 +78,9 @@ macro_rules! lane {
 lane!(f32, u32, i32, 6, 62, 128, 5);
 lane!(f64, u64, i64, 8, 248, 256, 10);
 
+/// The bits of a vector.
+pub type Bits<S, F> = <<F as SimdFloatElement>::Native<S> as SimdFloat<S>>::Bits;
+
 /// Lanes that hold the elements `E` exactly.
 pub trait Holds<E>: Lane {
     /// Elements are loaded 2^DOWN times smaller than they are.
@@ -79,6 +88,19 @@ pub trait Holds<E>: Lane {
 
     /// Four vectors of consecutive elements: `data` has as many as they have lanes.
     fn load<S: Simd>(simd: S, data: &[E]) -> [Self::Native<S>; 4];
+
+    /// The same with zeros for NaNs, and a bit for each number: to count those is little work, and none
+    /// for the vectors' pipes.
+    #[inline(always)]
+    fn load_present<S: Simd>(simd: S, data: &[E]) -> ([Self::Native<S>; 4], u64) {
+        let (mut four, mut numbers) = (Self::load(simd, data), 0);
+        for x in &mut four {
+            let number = x.simd_eq(*x);
+            numbers = numbers << Self::Native::<S>::LEN | number.to_bitmask();
+            *x = Self::Native::<S>::from_bits(x.to_bits() & Self::lanes::<S>(number));
+        }
+        (four, numbers)
+    }
 }
 
 impl<E: Float> Holds<E> for f64 {

@@ -55,7 +55,7 @@ pub use transpose::transpose;
 use certificate::{Bounded, BoundedDigits};
 use fearless_simd::{dispatch, Simd, SimdBase};
 use lane::{Holds, Lane};
-use source::{Copied, Source};
+use source::Source;
 use window::Sum;
 
 /// The correctly rounded mean of `data`, or `None` where there is nothing to average.
@@ -118,6 +118,19 @@ pub fn mean_of_strided<E: Element>(
     dispatch!(level, simd => E::mean_of_strided(simd, data, format))
 }
 
+/// [`mean_as`] of those elements that are not missing, if there is a quick way that proves it.
+///
+/// ```
+/// use mean_core::{mean_of_present, Binary, Level};
+/// let mut data = [2.0; 100];
+/// data[7] = f64::NAN;
+/// let mean = mean_of_present(Level::new(), &data, Binary::B64).map(f64::from_bits);
+/// assert_eq!(mean, Some(2.0));
+/// ```
+pub fn mean_of_present<E: Element>(level: Level, data: &[E], format: Binary) -> Option<u64> {
+    dispatch!(level, simd => E::mean_of_present(simd, data, format))
+}
+
 /// The cheapest way that proves the mean. `data` is not empty.
 #[inline(always)]
 fn mean_at<S: Simd, E: Float>(simd: S, data: &[E], n: u64, format: Binary) -> u64 {
@@ -139,19 +152,19 @@ fn mean_at<S: Simd, E: Float>(simd: S, data: &[E], n: u64, format: Binary) -> u6
     }
 }
 
-/// The mean of elements that lie apart, if the windows prove it.
-fn mean_of_strided_at<S: Simd, E: Float>(
+/// The mean of what is not missing, if the windows prove it.
+fn mean_of_source_at<S: Simd, E: Float>(
     simd: S,
-    data: impl Strided<E>,
+    data: impl Source<E>,
     format: Binary,
 ) -> Option<u64> {
-    let n = data.count();
+    let n = data.len();
     if n < 4 * S::f64s::LEN || !environment::is_default() {
         return None;
     }
     simd.vectorize(
         #[inline(always)]
-        || mean_by_windows(simd, Copied(data), n as u64, format),
+        || mean_by_windows(simd, data, n as u64, format),
     )
 }
 
@@ -205,10 +218,7 @@ fn attempt_runs<S: Simd, E: Float, const FLAG: bool, const TWO: bool>(
                     return Attempt::Unknown;
                 }
             }
-            match runs.count() {
-                0 => Attempt::Unknown,
-                n => sums.mean(n, format),
-            }
+            sums.mean(runs.count(), format)
         },
     )
 }
@@ -218,8 +228,8 @@ const WORTH_NARROWING: usize = 1 << 13;
 // The kernel's first look at the data takes a sample's groups from as many parts of them.
 const _: () = assert!(WORTH_NARROWING >= 2 * window::SAMPLE);
 
-/// The mean, if the windows prove it: at first without the exactness flag, even where ties are
-/// common. The flag costs every call half as much again, a tie costs one call twice.
+/// The mean, if the windows prove it; `n` elements count or are missing. At first without the exactness
+/// flag, even where ties are common: it costs every call half as much again, a tie costs one call twice.
 #[inline(always)]
 fn mean_by_windows<S: Simd, E: Float>(
     simd: S,
@@ -293,11 +303,13 @@ struct Sums<E: Float> {
     exponent: Option<i32>,
     /// What does not fit one grid.
     digits: Option<BoundedDigits<E>>,
+    /// How many elements do not count because they are missing.
+    missing: u64,
 }
 
 impl<E: Float> Sums<E> {
     fn new() -> Self {
-        Self { last: None, exponent: None, digits: None }
+        Self { last: None, exponent: None, digits: None, missing: 0 }
     }
 
     /// Adds a run of at least a group; false where the exact path must decide.
@@ -307,25 +319,28 @@ impl<E: Float> Sums<E> {
         simd: S,
         run: impl Source<E>,
     ) -> bool {
-        let Self { last, exponent, digits } = self;
+        let Self { last, exponent, digits, missing } = self;
         let mut rest = run;
         let mut sum = window::sum::<S, E, F, FLAG, TWO>(simd, run, exponent, digits);
         if F::NARROW {
-            if let Sum::Widen(at) = sum {
+            if let Sum::Widen(at, before) = sum {
                 rest = rest.rest(at);
+                *missing += before;
                 sum = window::sum::<S, E, f64, FLAG, false>(simd, rest, exponent, digits);
             }
         }
-        if let Sum::Widen(at) = sum {
+        if let Sum::Widen(at, before) = sum {
             rest = rest.rest(at);
+            *missing += before;
             sum = simd.vectorize(
                 #[inline(always)]
                 || window::sum::<S, E, f64, FLAG, true>(simd, rest, exponent, digits),
             );
         }
-        let Sum::All(sum) = sum else {
+        let Sum::All(sum, in_rest) = sum else {
             return false;
         };
+        *missing += in_rest;
         match last {
             None => *last = Some(sum),
             Some(last) => {
@@ -338,9 +353,11 @@ impl<E: Float> Sums<E> {
         true
     }
 
+    /// The mean, where `n` elements count or are missing.
     #[inline(always)]
     fn mean(&mut self, n: u64, format: Binary) -> Attempt {
-        let Some(last) = &self.last else {
+        let n = n - self.missing;
+        let (Some(last), 1..) = (&self.last, n) else {
             return Attempt::Unknown;
         };
         let proved = match &mut self.digits {
@@ -425,6 +442,6 @@ mod tests {
         let sum = dispatch!(Level::new(), simd => {
             window::sum::<_, E, E::Lane, false, true>(simd, &data[..], &mut exponent, &mut digits)
         });
-        matches!(sum, Sum::All(_))
+        matches!(sum, Sum::All(..))
     }
 }

@@ -1,7 +1,8 @@
-//! Where the kernel takes its elements from: a slice, or elements that lie apart.
+//! Where the kernel takes its elements from: a slice, all of it or but for what is missing, or elements
+//! that lie apart.
 
-use crate::element::Float;
-use crate::lane::{Holds, Lane};
+use crate::element::{Element, Float};
+use crate::lane::{Bits, Holds, Lane};
 use fearless_simd::{prelude::*, Level, Simd};
 use std::ops::Range;
 
@@ -32,23 +33,24 @@ pub(crate) trait Source<E: Float>: Copy {
     /// The elements from `at` on.
     fn rest(self, at: usize) -> Self;
 
+    /// One element, or zero where it is missing.
     fn get(self, at: usize) -> E;
 
     /// How many come before the first that is aligned to `bytes`.
     fn before_aligned(self, bytes: usize) -> usize;
 
-    /// Gives `take` the groups of `range`, a multiple of them. (Not an iterator: its `next` might not be
-    /// compiled for the level.)
+    /// Gives `take` the groups of `range`, a multiple of them, and returns how many elements were missing.
+    /// (Not an iterator: its `next` might not be compiled for the level.)
     fn for_groups<S: Simd, F: Holds<E>>(
         self,
         simd: S,
         range: Range<usize>,
         take: impl FnMut([F::Native<S>; 4]),
-    );
+    ) -> u64;
 
-    /// The elements of `range`, less than a group, and zeros. There is a group at least, and `range`
-    /// begins or ends where all of it does.
-    fn part<S: Simd, F: Holds<E>>(self, simd: S, range: Range<usize>) -> [F::Native<S>; 4];
+    /// The elements of `range`, less than a group, and zeros; and how many were missing. There is a group
+    /// at least, and `range` begins or ends where all of it does.
+    fn part<S: Simd, F: Holds<E>>(self, simd: S, range: Range<usize>) -> ([F::Native<S>; 4], u64);
 }
 
 impl<E: Float> Source<E> for &[E] {
@@ -81,15 +83,16 @@ impl<E: Float> Source<E> for &[E] {
         simd: S,
         range: Range<usize>,
         mut take: impl FnMut([F::Native<S>; 4]),
-    ) {
+    ) -> u64 {
         for four in self[range].chunks_exact(4 * F::Native::<S>::LEN) {
             take(F::load(simd, four));
         }
+        0
     }
 
     /// A whole group, of which only some lanes are kept.
     #[inline(always)]
-    fn part<S: Simd, F: Holds<E>>(self, simd: S, range: Range<usize>) -> [F::Native<S>; 4] {
+    fn part<S: Simd, F: Holds<E>>(self, simd: S, range: Range<usize>) -> ([F::Native<S>; 4], u64) {
         let len = F::Native::<S>::LEN;
         let (group, kept) = (4 * len, range.len());
         let (four, place) = if range.start == 0 {
@@ -100,19 +103,78 @@ impl<E: Float> Source<E> for &[E] {
         let keep = &F::keep()[place..][..group];
         let [a, b, c, d] = F::load(simd, four);
         let [i, j, k] = [len, 2 * len, 3 * len];
-        [
+        let four = [
             and::<S, F>(simd, a, &keep[..i]),
             and::<S, F>(simd, b, &keep[i..j]),
             and::<S, F>(simd, c, &keep[j..k]),
             and::<S, F>(simd, d, &keep[k..]),
-        ]
+        ];
+        (four, 0)
     }
 }
 
 #[inline(always)]
 fn and<S: Simd, F: Lane>(simd: S, v: F::Native<S>, keep: &[F::Bits]) -> F::Native<S> {
-    let keep = <F::Native<S> as SimdFloat<S>>::Bits::from_slice(simd, keep);
+    let keep = Bits::<S, F>::from_slice(simd, keep);
     F::Native::<S>::from_bits(v.to_bits() & keep)
+}
+
+/// Elements of a slice, zeros for those that are missing. Replaced in the kernel's registers, because to
+/// copy them first takes longer than to add them.
+#[derive(Clone, Copy)]
+pub(crate) struct Present<'a, E>(pub &'a [E]);
+
+impl<E: Float> Source<E> for Present<'_, E> {
+    #[inline(always)]
+    fn len(self) -> usize {
+        self.0.len()
+    }
+
+    #[inline(always)]
+    fn rest(self, at: usize) -> Self {
+        Self(&self.0[at..])
+    }
+
+    #[inline(always)]
+    fn get(self, at: usize) -> E {
+        let x = self.0[at];
+        if x.is_missing() {
+            E::zero()
+        } else {
+            x
+        }
+    }
+
+    #[inline(always)]
+    fn before_aligned(self, bytes: usize) -> usize {
+        self.0.before_aligned(bytes)
+    }
+
+    #[inline(always)]
+    fn for_groups<S: Simd, F: Holds<E>>(
+        self,
+        simd: S,
+        range: Range<usize>,
+        mut take: impl FnMut([F::Native<S>; 4]),
+    ) -> u64 {
+        let mut missing = range.len() as u64;
+        for four in self.0[range].chunks_exact(4 * F::Native::<S>::LEN) {
+            let (four, numbers) = F::load_present(simd, four);
+            missing -= u64::from(numbers.count_ones());
+            take(four);
+        }
+        missing
+    }
+
+    /// A copy, because those beyond `range` must not be counted.
+    #[inline(always)]
+    fn part<S: Simd, F: Holds<E>>(self, simd: S, range: Range<usize>) -> ([F::Native<S>; 4], u64) {
+        let mut four = [E::zero(); LARGEST_GROUP];
+        four[..range.len()].copy_from_slice(&self.0[range]);
+        let group = 4 * F::Native::<S>::LEN;
+        let (four, numbers) = F::load_present(simd, &four[..group]);
+        (four, group as u64 - u64::from(numbers.count_ones()))
+    }
 }
 
 /// Elements that lie apart, as a source.
@@ -149,7 +211,7 @@ impl<E: Float, A: Strided<E>> Source<E> for Copied<A> {
         simd: S,
         range: Range<usize>,
         mut take: impl FnMut([F::Native<S>; 4]),
-    ) {
+    ) -> u64 {
         self.0.for_groups(
             simd.level(),
             range,
@@ -157,12 +219,13 @@ impl<E: Float, A: Strided<E>> Source<E> for Copied<A> {
             #[inline(always)]
             |four| take(F::load(simd, four)),
         );
+        0
     }
 
     #[inline(always)]
-    fn part<S: Simd, F: Holds<E>>(self, simd: S, range: Range<usize>) -> [F::Native<S>; 4] {
+    fn part<S: Simd, F: Holds<E>>(self, simd: S, range: Range<usize>) -> ([F::Native<S>; 4], u64) {
         let mut four = [E::from_bits(0); LARGEST_GROUP];
         self.0.copy(range.start, &mut four[..range.len()]);
-        F::load(simd, &four[..4 * F::Native::<S>::LEN])
+        (F::load(simd, &four[..4 * F::Native::<S>::LEN]), 0)
     }
 }

@@ -85,9 +85,9 @@
 use crate::certificate::{Bounded, BoundedDigits};
 use crate::element::Float;
 use crate::format::Format;
-use crate::lane::{Holds, Lane};
+use crate::lane::{Bits, Holds, Lane};
 use crate::source::Source;
-use fearless_simd::{prelude::*, Level, Simd, SimdFloatElement};
+use fearless_simd::{prelude::*, Level, Simd};
 use std::ops::Range;
 
 /// Blocks between two flushes of the integer lanes.
@@ -109,11 +109,12 @@ const WORTH_WIDENING: usize = 1 << 18;
 
 /// How far the kernel came.
 pub(crate) enum Sum {
-    /// All of it is in this sum, and in the earlier grids' digits where there are some.
-    All(Bounded),
+    /// All of it is in this sum, and in the earlier grids' digits where there are some; and so many
+    /// elements were missing.
+    All(Bounded, u64),
     /// These lanes drop too much for this mean, or cannot hold the next elements: others are to go on
-    /// from this element, and the digits hold what came before.
-    Widen(usize),
+    /// from this element, and the digits hold what came before, where so many were missing.
+    Widen(usize, u64),
     /// An element is not finite, or has no anchors: the exact path decides.
     Unknown,
 }
@@ -175,13 +176,14 @@ fn sum_blocks<
     };
     let first = first.and_then(|exponent| Some((exponent, Anchors::<F>::new(exponent, FMA)?)));
     let Some((exponent, mut anchors)) = first else {
-        return if F::NARROW { Sum::Widen(0) } else { Sum::Unknown };
+        return if F::NARROW { Sum::Widen(0, 0) } else { Sum::Unknown };
     };
     let nothing = |anchors: &Anchors<F>| {
         let unit = if TWO { anchors.unit2 } else { anchors.unit1 };
         Bounded { sum: 0, bound: 0, unit: unit + F::DOWN }
     };
     let (mut total, mut in_total, mut at) = (nothing(&anchors), 0, 0);
+    let mut missing = 0;
     let head = if data.len() >= WORTH_ALIGNING {
         data.before_aligned(F::Native::<S>::LEN * size_of::<F>())
     } else {
@@ -190,7 +192,7 @@ fn sum_blocks<
     let zero = Bits::<S, F>::splat(simd, F::low(0));
     loop {
         let (mut lanes1, mut lanes2, mut inexact) = (zero, zero, 0);
-        let (before, in_before, from) = (total, in_total, at);
+        let (before, in_before, from, missing_before) = (total, in_total, at, missing);
         let mut failed = false;
         for _ in 0..BLOCKS {
             let rest = data.len() - at;
@@ -213,6 +215,7 @@ fn sum_blocks<
             };
             lanes1 += sums.lanes1;
             lanes2 += sums.lanes2;
+            missing += sums.missing;
             inexact += if sums.dropped { (end - at) as u64 } else { 0 };
             at = end;
             if at == data.len() {
@@ -235,18 +238,18 @@ fn sum_blocks<
         if F::NARROW {
             // On one grid so far, all of it may have dropped too much already; else these blocks. At the
             // end, the certificate is worth a try.
-            let from = if digits.is_none() { 0 } else { from };
+            let (from, missing) = if digits.is_none() { (0, 0) } else { (from, missing_before) };
             let log = if at == data.len() { log - 3 } else { log };
             if !failed && small(log) {
                 if from != 0 && in_before != 0 {
                     store(digits, &before);
                 }
-                return Sum::Widen(from);
+                return Sum::Widen(from, missing);
             }
         }
         if at == data.len() {
             *hint = Some(anchors.exponent);
-            return Sum::All(total);
+            return Sum::All(total, missing);
         }
         let rest = data.len() - at;
         let mut higher = None;
@@ -276,7 +279,7 @@ fn sum_blocks<
             (total, in_total) = (nothing(&anchors), 0);
         }
         if widen {
-            return Sum::Widen(at);
+            return Sum::Widen(at, missing);
         }
         if let Some(higher) = higher {
             anchors = higher;
@@ -417,13 +420,12 @@ fn exponent_of_all<S: Simd, E: Float, F: Holds<E>>(
     (field < F::SPECIAL).then_some(field.max(1) as i32 + 1 - Anchors::<F>::BIAS)
 }
 
-/// The bits of a vector.
-type Bits<S, F> = <<F as SimdFloatElement>::Native<S> as SimdFloat<S>>::Bits;
-
-/// A block's sums in each lane, in units of u1 and of u2, and whether anything was dropped.
+/// A block's sums in each lane, in units of u1 and of u2, how many of its elements were missing, and
+/// whether anything was dropped.
 struct BlockSums<S: Simd, F: Lane> {
     lanes1: Bits<S, F>,
     lanes2: Bits<S, F>,
+    missing: u64,
     dropped: bool,
 }
 
@@ -449,14 +451,16 @@ fn block<
     let zero = Bits::<S, F>::splat(simd, F::low(0));
     let a1_bits = a1.to_bits();
     let mut lanes = Lanes::<S, F> { t1: [a1; 4], t2: [a2; 4], seen: zero, dropped: zero };
-    data.for_groups::<S, F>(
+    let mut missing = data.for_groups::<S, F>(
         simd,
         groups,
         #[inline(always)]
         |four| lanes.step::<FLAG, TWO, FMA>(four, scale, a1_bits),
     );
     if !part.is_empty() {
-        lanes.step::<FLAG, TWO, FMA>(data.part::<S, F>(simd, part), scale, a1_bits);
+        let (four, missing_of_part) = data.part::<S, F>(simd, part);
+        lanes.step::<FLAG, TWO, FMA>(four, scale, a1_bits);
+        missing += missing_of_part;
     }
     let [t, u, v, w] = lanes.t1;
     let ends = (t.to_bits() ^ a1_bits)
@@ -475,6 +479,7 @@ fn block<
     Some(BlockSums {
         lanes1: sum(lanes.t1, anchors.a1),
         lanes2: if TWO { sum(lanes.t2, anchors.a2) } else { zero },
+        missing,
         dropped: !(FLAG && TWO) || anchors.lossy || any::<S, F>(lanes.dropped & F::low(!F::SIGN)),
     })
 }

@@ -7,10 +7,12 @@ mod each;
 mod families;
 
 use families::{
-    compare, Backwards, Family, Input, Tested, BLOCKS_PER_FLUSH, GROUPS, GROUPS_PER_BLOCK,
+    compare, strew, Backwards, Family, Input, Tested, BLOCKS_PER_FLUSH, GROUPS, GROUPS_PER_BLOCK,
     NARROW_FROM, NARROW_GROUPS, NARROW_GROUPS_PER_BLOCK, WIDEN_REST,
 };
-use mean_core::{exact_mean, levels, mean, mean_of_strided, Float, BF16, F16};
+use mean_core::{
+    exact_mean, levels, mean, mean_of_present, mean_of_strided, Element, Float, BF16, F16,
+};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 
@@ -47,6 +49,8 @@ for_each_type! {
     special_values_at_every_position,
     any_order,
     strided_elements_are_proved,
+    present_elements_are_proved,
+    missing_elements_do_not_count,
 }
 
 fn nothing_has_no_mean<F: Tested>() {
@@ -199,9 +203,14 @@ mod sixteen_bits {
                             let x = nearest(f64::from(x) * scale);
                             E::from_bits(x.to_bits() ^ (i as u64 & next))
                         }));
-                        compare(&levels, &rounded[offset..]).unwrap_or_else(|miss| {
-                            panic!("{} seed {seed} n {n} to 2^{top}: {miss}", family.name)
-                        });
+                        for strewn in [false, true] {
+                            if strewn {
+                                strew(&mut rng, &mut rounded[offset..]);
+                            }
+                            compare(&levels, &rounded[offset..]).unwrap_or_else(|miss| {
+                                panic!("{} seed {seed} n {n} to 2^{top}: {miss}", family.name)
+                            });
+                        }
                     });
                 }
             }
@@ -223,6 +232,36 @@ mod sixteen_bits {
                 data[i] = usual;
             }
         }
+    }
+
+    /// In float64 lanes, which fewer elements are summed in.
+    fn few<E: Float + std::fmt::Debug>(nearest: fn(f64) -> E) {
+        let levels = levels();
+        let mut rng = families::Random::seed_from_u64(0);
+        for n in (1..=300).cycle().take(6000) {
+            let exponent = rng.random_range(-30..=15);
+            let infinity = rng.random_ratio(1, 8).then(|| rng.random_range(0..n));
+            let mut data: Vec<E> = (0..n)
+                .map(|_| nearest((rng.random::<f64>() - 0.2) * 2_f64.powi(exponent)))
+                .collect();
+            strew(&mut rng, &mut data);
+            if let Some(i) = infinity {
+                data[i] = E::infinity(rng.random());
+            }
+            compare(&levels, &data).unwrap_or_else(|miss| panic!("n {n}: {miss}"));
+        }
+    }
+
+    #[test]
+    fn few_elements() {
+        few(float16);
+        few(bfloat16);
+    }
+
+    #[test]
+    fn present_elements_are_proved() {
+        present_are_proved(float16);
+        present_are_proved(bfloat16);
     }
 
     #[test]
@@ -274,6 +313,47 @@ fn strided_elements_are_proved<F: Tested>() {
         for n in [32, 1000, NARROW_FROM, data.len()] {
             let strided = mean_of_strided(level, Backwards(&data[..n]), F::BINARY);
             assert_eq!(strided, mean(level, &data[..n]).map(F::to_bits), "{name}, n {n}");
+        }
+    }
+}
+
+/// The same of those that are not missing, nor left to the slower way by those that are.
+fn present_elements_are_proved<F: Tested>() {
+    present_are_proved(F::nearest);
+}
+
+fn present_are_proved<E: Float + std::fmt::Debug>(nearest: fn(f64) -> E) {
+    for n in [32, 45, 1000, NARROW_FROM + 3, 20 * NARROW_FROM + 5] {
+        for every in [2, 3, 100, n] {
+            let number = |i: usize| nearest((i % 100) as f64 + 0.1);
+            let data: Vec<E> =
+                (1..=n).map(|i| if i % every == 0 { E::nan() } else { number(i) }).collect();
+            let numbers: Vec<E> = data.iter().copied().filter(|x| !x.is_missing()).collect();
+            let want = exact_mean(&numbers).map(E::to_bits);
+            for (name, level) in levels() {
+                let present = mean_of_present(level, &data, E::BINARY);
+                assert_eq!(present, want, "{name}, n {n}, one of {every}");
+            }
+        }
+    }
+}
+
+/// In every family, at the ends of vectors, blocks and flushes.
+fn missing_elements_do_not_count<F: Tested>() {
+    let levels = levels();
+    let mut rng = families::Random::seed_from_u64(0);
+    let narrow = NARROW_FROM + NARROW_GROUPS_PER_BLOCK * 64;
+    let flush = BLOCKS_PER_FLUSH * NARROW_GROUPS_PER_BLOCK * 16;
+    let small = (1..=130).cycle().take(1000);
+    let medium = [1000, 1984, 4001, 8005, 16_000, narrow - 1, narrow + 33].repeat(4);
+    let large = [flush + 17, 2 * flush + 7, 4 * flush + 100, WIDEN_REST + 9 * flush + 1];
+    for (round, n) in small.chain(medium).chain(large).enumerate() {
+        for &family in Family::<F>::ALL {
+            let input = Input { family, n, offset: round % 17, seed: round as u64 };
+            input.with_data(|data| {
+                strew(&mut rng, data);
+                compare(&levels, data).unwrap_or_else(|miss| panic!("{input}: {miss}"));
+            });
         }
     }
 }

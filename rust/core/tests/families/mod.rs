@@ -1,7 +1,9 @@
 //! Families of data, each an attack on one argument in the proof of the kernels, and the comparison
 //! with the exact path that every SIMD level must pass on them.
 
-use mean_core::{exact_mean, mean, mean_of_strided, Element, Float, Level, Strided};
+use mean_core::{
+    exact_mean, mean, mean_of_present, mean_of_strided, Element, Float, Level, Strided,
+};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
@@ -111,6 +113,7 @@ impl<F: Tested> Family<F> {
         Self { name: "narrow remainders", fill: narrow_remainders },
         Self { name: "narrow near ties", fill: narrow_near_ties },
         Self { name: "narrow dropped halves", fill: narrow_dropped_halves },
+        Self { name: "some missing", fill: some_missing },
     ];
 }
 
@@ -149,15 +152,20 @@ impl<F: Tested> std::fmt::Display for Input<F> {
 }
 
 /// Whether every level gives the bits of the exact path; else the first that does not. As a slice, and
-/// where they are proved so, one by one.
+/// where they are proved so, one by one, and without those that are missing.
 pub fn compare<F: Float + Debug>(
     levels: &[(&'static str, Level)],
     data: &[F],
 ) -> Result<(), String> {
     let want = exact_mean(data);
+    let numbers: Vec<F> = data.iter().copied().filter(|x| !x.is_missing()).collect();
+    let skipped = if numbers.len() == data.len() { want } else { exact_mean(&numbers) };
     for &(name, level) in levels {
         let strided = mean_of_strided(level, Backwards(data), F::BINARY).map(F::from_bits);
-        for got in [mean(level, data), strided.or(want)] {
+        let present = mean_of_present(level, data, F::BINARY).map(F::from_bits);
+        let each =
+            [(mean(level, data), want), (strided.or(want), want), (present.or(skipped), skipped)];
+        for (got, want) in each {
             if got.map(F::to_bits) != want.map(F::to_bits) {
                 let [got_bits, want_bits] = [got, want].map(|x| x.map_or(0, F::to_bits));
                 return Err(format!(
@@ -192,6 +200,36 @@ impl<E: Element> Strided<E> for Backwards<'_, E> {
         assert_eq!(range.len() % len, 0);
         let groups = self.0[self.0.len() - range.end..self.0.len() - range.start].rchunks(len);
         groups.for_each(&mut take);
+    }
+}
+
+/// Puts NaNs of any sign and payload among the elements: one, few, many or nothing else; at the ends; or
+/// where blocks meet.
+pub fn strew<F: Float>(rng: &mut Random, data: &mut [F]) {
+    let n = data.len();
+    let nan = |rng: &mut Random| {
+        F::signed(rng.random(), F::INFINITY + rng.random_range(1..1 << F::FRACTION_BITS))
+    };
+    let one = rng.random_range(0..n);
+    let end = rng.random_range(0..=70.min(n));
+    let block = *[GROUPS, NARROW_GROUPS].as_flattened().choose(rng).unwrap()
+        * *[GROUPS_PER_BLOCK, NARROW_GROUPS_PER_BLOCK].choose(rng).unwrap();
+    let offset = rng.random_range(0..3);
+    let kind = rng.random_range(0..8);
+    for (i, x) in data.iter_mut().enumerate() {
+        let missing = match kind {
+            0 => i == one,
+            1 => rng.random_ratio(1, 100),
+            2 => rng.random(),
+            3 => i != one,
+            4 => true,
+            5 => i < end,
+            6 => i >= n - end,
+            _ => (i + offset) % block < 3,
+        };
+        if missing {
+            *x = nan(rng);
+        }
     }
 }
 
@@ -789,4 +827,11 @@ fn narrow_dropped_halves<F: Tested>(rng: &mut Random, data: &mut [F]) {
     if rng.random() {
         data.iter_mut().for_each(|x| *x = -*x);
     }
+}
+
+/// Any of the others, of which some do not count.
+fn some_missing<F: Tested>(rng: &mut Random, data: &mut [F]) {
+    let (_, others) = Family::ALL.split_last().unwrap();
+    (others.choose(rng).unwrap().fill)(rng, data);
+    strew(rng, data);
 }
