@@ -4,10 +4,7 @@
 use crate::gather::{gather, Source};
 use crate::layout::{Axis, Odometer, Place};
 use crate::line::Line;
-use mean_core::{
-    mean_as, mean_of_present, mean_of_runs, mean_of_strided, vectorize, Binary, Element, Level,
-    Runs,
-};
+use mean_core::{mean_as, vectorize, Binary, Element, Level, Runs};
 
 /// Bytes of the buffer: half of a small L1 cache.
 const BUFFER: usize = 1 << 14;
@@ -109,11 +106,11 @@ impl<'a, E: Element> Cell<'a, E> {
         let mean = if self.strided {
             // SAFETY: `new`'s caller vouches for the elements of the line.
             let line = unsafe { Line::<E>::new(data, &self.inner) };
-            mean_of_strided(self.level, line, format)
+            E::mean_of_strided(self.level, line, format)
         } else if self.present {
             // SAFETY: a line of elements side by side, native and aligned; as above.
             let elements = unsafe { std::slice::from_raw_parts(data.cast::<E>(), self.inner.len) };
-            mean_of_present(self.level, elements, format)
+            E::mean_of_present(self.level, elements, format)
         } else {
             None
         };
@@ -127,7 +124,7 @@ impl<'a, E: Element> Cell<'a, E> {
             return mean_as(self.level, self.run(), self.count, format);
         }
         self.rewind();
-        mean_of_runs(self.level, self, format)
+        E::mean_of_runs(self.level, self, format)
     }
 
     /// Reads the next run; false after the last.

@@ -347,11 +347,13 @@ unsafe fn means<E: Element>(job: &Job) -> usize {
     // SAFETY: as above.
     let mut cell = unsafe { Cell::<E>::new(*level, source, kept, *first) };
     if let Some(mut table) = table.flatten() {
+        let mut means = vec![];
         loop {
             let (first, step) = (table.place(0).out, table.columns().out);
-            let open = table.means(*format, |column, mean| {
+            let open = table.means(*format, &mut means);
+            for (column, &mean) in means.iter().enumerate() {
                 put(first + step * column as isize, mean);
-            });
+            }
             for column in open {
                 cell.move_to(table.place(column));
                 let mean = cell.mean(*format).unwrap_or_else(|| E::nothing(*format));

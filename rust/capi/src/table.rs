@@ -108,20 +108,23 @@ impl<'a, E: Element> Table<'a, E> {
         self.columns
     }
 
-    /// Gives `put` the index and the encoding of the mean of each of the columns in hand, and returns
-    /// the columns of which it has found none.
-    pub fn means(&mut self, format: Binary, put: impl FnMut(usize, u64)) -> Vec<usize> {
+    /// Makes `means` the encodings of the means of the columns in hand, and returns the columns of which
+    /// it has found none.
+    pub fn means(&mut self, format: Binary, means: &mut Vec<u64>) -> Vec<usize> {
         let shape = self.shape;
+        means.resize(shape.columns, 0);
         if !self.apart {
-            return E::means_of_columns(self.level, self, shape, format, put);
+            return E::means_of_columns(self.level, self, shape, format, means);
         }
-        let run = |column| {
-            let run = self.source.data.wrapping_offset(self.place(column).data).cast();
-            // SAFETY: all elements of a cell, side by side, native and aligned; `new`'s caller vouches
-            // for them.
-            unsafe { std::slice::from_raw_parts(run, self.run()) }
+        let runs = |first, runs: &mut [&[E]]| {
+            for (run, column) in runs.iter_mut().zip(first..) {
+                let data = self.source.data.wrapping_offset(self.place(column).data).cast();
+                // SAFETY: all elements of a cell, side by side, native and aligned; `new`'s caller
+                // vouches for them.
+                *run = unsafe { std::slice::from_raw_parts(data, self.run()) };
+            }
         };
-        E::means_of_rows(self.level, self.run(), run, shape.columns, put)
+        E::means_of_rows(self.level, self.run(), &runs, means)
     }
 
     /// Where a column is.

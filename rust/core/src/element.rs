@@ -9,9 +9,12 @@ use crate::runs::Runs;
 use crate::source::{Copied, Present, Strided};
 use crate::tile::{self, Rows, Shape, ROWS};
 use crate::transpose;
-use fearless_simd::{f32x8, f64x8, prelude::*, Level, Simd};
+use fearless_simd::{dispatch, f32x8, f64x8, prelude::*, Level, Simd};
 
 /// A type whose numbers have a mean.
+///
+/// Each type has an impl of its own, of functions that are not generic: so the kernels are compiled
+/// here, once, and whatever uses them only links to them. `level` decides how fast, and nothing else.
 pub trait Element: Copy {
     /// The type of the mean, if no other is asked for.
     type Mean: Copy;
@@ -36,22 +39,19 @@ pub trait Element: Copy {
     /// The encoding of the mean of `data`, which is not empty and of which `n` elements count (the
     /// others are zeros), rounded once to `format`. (The mean of times is a time, whatever `format`
     /// says.)
-    fn mean_bits<S: Simd>(simd: S, data: &[Self], n: u64, format: Binary) -> u64;
+    fn mean_bits(level: Level, data: &[Self], n: u64, format: Binary) -> u64;
 
     /// The same of elements that come in runs; `None` where none of them counts.
-    fn mean_of_runs<S: Simd>(simd: S, runs: &mut dyn Runs<Self>, format: Binary) -> Option<u64>;
+    fn mean_of_runs(level: Level, runs: &mut dyn Runs<Self>, format: Binary) -> Option<u64>;
 
-    /// The same of elements that lie apart and all count, if there is a quick way that proves it.
-    fn mean_of_strided<S: Simd>(
-        _simd: S,
-        _data: impl Strided<Self>,
-        _format: Binary,
-    ) -> Option<u64> {
+    /// The same of elements that lie apart and all count, if there is a quick way that proves it. (This
+    /// one is generic: what copies the elements is to be compiled into the kernel.)
+    fn mean_of_strided(_level: Level, _data: impl Strided<Self>, _format: Binary) -> Option<u64> {
         None
     }
 
     /// The same of the elements of `data` that are not missing.
-    fn mean_of_present<S: Simd>(_simd: S, _data: &[Self], _format: Binary) -> Option<u64> {
+    fn mean_of_present(_level: Level, _data: &[Self], _format: Binary) -> Option<u64> {
         None
     }
 
@@ -66,14 +66,16 @@ pub trait Element: Copy {
         true
     }
 
-    /// Gives `put` the index and the encoding of the mean of each column of a table, and returns the
-    /// columns of which it has found none.
-    fn means_of_columns<R: Rows<Self>>(
+    /// Finds the encoding of the mean of each column of a table, of at most [`MOST_ROWS`] rows, and
+    /// returns the columns of which it has found none, in ascending order: their means are unspecified.
+    ///
+    /// [`MOST_ROWS`]: crate::MOST_ROWS
+    fn means_of_columns(
         level: Level,
-        table: &mut R,
+        table: &mut dyn Rows<Self>,
         shape: Shape,
         format: Binary,
-        put: impl FnMut(usize, u64),
+        means: &mut [u64],
     ) -> Vec<usize>;
 
     /// Whether there is a kernel for many runs of so many elements each that rounds to this format.
@@ -81,23 +83,20 @@ pub trait Element: Copy {
         false
     }
 
-    /// As `means_of_columns`, of `count` runs of `n` elements each, if [`Element::takes_rows`].
+    /// As `means_of_columns`, of runs of `n` elements each, if [`Element::takes_rows`]. `rows` fills in
+    /// some of them, from an index on.
     fn means_of_rows<'a>(
         _level: Level,
         _n: usize,
-        _row: impl Fn(usize) -> &'a [Self],
-        count: usize,
-        _put: impl FnMut(usize, u64),
-    ) -> Vec<usize>
-    where
-        Self: 'a,
-    {
-        (0..count).collect()
+        _rows: &dyn Fn(usize, &mut [&'a [Self]]),
+        means: &mut [u64],
+    ) -> Vec<usize> {
+        (0..means.len()).collect()
     }
 }
 
 /// A floating-point element that float64 lanes hold exactly.
-pub trait Float: Format {
+pub trait Float: Format + Element<Mean = Self> {
     /// The exact sum: little-endian 32-bit digits, one in each i64, in units of the smallest
     /// subnormal. Wide enough for 2^63 - 1 elements: 63 bits more than the largest magnitude, and a
     /// sign.
@@ -117,97 +116,119 @@ pub trait Float: Format {
     }
 }
 
-impl<E: Float> Element for E {
-    type Mean = Self;
+/// The impl of [`Element`] of a [`Float`].
+macro_rules! float_element {
+    ($float:ident) => {
+        impl Element for $float {
+            type Mean = Self;
 
-    #[inline(always)]
-    fn zero() -> Self {
-        Self::from_bits(0)
-    }
+            #[inline(always)]
+            fn zero() -> Self {
+                Self::from_bits(0)
+            }
 
-    #[inline(always)]
-    fn is_missing(self) -> bool {
-        self.magnitude_bits() > Self::INFINITY
-    }
+            #[inline(always)]
+            fn is_missing(self) -> bool {
+                self.magnitude_bits() > Self::BINARY.infinity()
+            }
 
-    #[inline(always)]
-    fn swap_bytes(self) -> Self {
-        Self::from_bits(self.to_bits().swap_bytes() >> (64 - Self::BITS))
-    }
+            #[inline(always)]
+            fn swap_bytes(self) -> Self {
+                Format::from_bits(Format::to_bits(self).swap_bytes() >> (64 - <Self as Format>::BITS))
+            }
 
-    #[inline(always)]
-    fn mean_bits<S: Simd>(simd: S, data: &[Self], n: u64, format: Binary) -> u64 {
-        crate::mean_at(simd, data, n, format)
-    }
+            fn mean_bits(level: Level, data: &[Self], n: u64, format: Binary) -> u64 {
+                dispatch!(level, simd => crate::mean_at(simd, data, n, format))
+            }
 
-    fn mean_of_runs<S: Simd>(simd: S, runs: &mut dyn Runs<Self>, format: Binary) -> Option<u64> {
-        crate::mean_of_runs_at(simd, runs, format)
-    }
+            fn mean_of_runs(
+                level: Level,
+                runs: &mut dyn Runs<Self>,
+                format: Binary,
+            ) -> Option<u64> {
+                dispatch!(level, simd => crate::mean_of_runs_at(simd, runs, format))
+            }
 
-    fn mean_of_strided<S: Simd>(simd: S, data: impl Strided<Self>, format: Binary) -> Option<u64> {
-        crate::mean_of_source_at(simd, Copied(data), format)
-    }
+            fn mean_of_strided(
+                level: Level,
+                data: impl Strided<Self>,
+                format: Binary,
+            ) -> Option<u64> {
+                dispatch!(level, simd => crate::mean_of_source_at(simd, Copied(data), format))
+            }
 
-    fn mean_of_present<S: Simd>(simd: S, data: &[Self], format: Binary) -> Option<u64> {
-        crate::mean_of_source_at(simd, Present(data), format)
-    }
+            fn mean_of_present(level: Level, data: &[Self], format: Binary) -> Option<u64> {
+                dispatch!(level, simd => crate::mean_of_source_at(simd, Present(data), format))
+            }
 
-    #[inline(always)]
-    fn transpose_block<S: Simd>(simd: S, block: [&[Self; ROWS]; ROWS]) -> [[Self; ROWS]; ROWS] {
-        <Self as Float>::transpose_block(simd, block)
-    }
+            #[inline(always)]
+            fn transpose_block<S: Simd>(
+                simd: S,
+                block: [&[Self; ROWS]; ROWS],
+            ) -> [[Self; ROWS]; ROWS] {
+                <Self as Float>::transpose_block(simd, block)
+            }
 
-    fn takes_columns(format: Binary) -> bool {
-        format == E::BINARY
-    }
+            fn takes_columns(format: Binary) -> bool {
+                format == Self::BINARY
+            }
 
-    fn means_of_columns<R: Rows<Self>>(
-        level: Level,
-        table: &mut R,
-        shape: Shape,
-        format: Binary,
-        mut put: impl FnMut(usize, u64),
-    ) -> Vec<usize> {
-        if !environment::is_default() {
-            return (0..shape.columns).collect();
-        }
-        let mut means = vec![Self::zero(); shape.columns];
-        let mut open = tile::means_of_columns(level, table, shape, &mut means);
-        for (column, mean) in means.iter().enumerate() {
-            put(column, mean.to_bits());
-        }
-        // So many are not for want of a proof: NaNs, to look for which takes one more reading of all.
-        if open.len() > shape.columns / 32 {
-            let specials = Specials::of_columns(level, table, shape);
-            open.retain(|&column| !specials[column].any());
-            for (column, special) in specials.iter().enumerate().filter(|(_, found)| found.any()) {
-                put(column, special.mean(format));
+            fn means_of_columns(
+                level: Level,
+                table: &mut dyn Rows<Self>,
+                shape: Shape,
+                _: Binary,
+                means: &mut [u64],
+            ) -> Vec<usize> {
+                means_of_columns(level, table, shape, means)
+            }
+
+            fn takes_rows(level: Level, n: usize, format: Binary) -> bool {
+                format == Self::BINARY && environment::is_default() && rows::takes(level, n)
+            }
+
+            fn means_of_rows<'a>(
+                level: Level,
+                n: usize,
+                rows: &dyn Fn(usize, &mut [&'a [Self]]),
+                means: &mut [u64],
+            ) -> Vec<usize> {
+                encoded(means, |means| rows::means_of_rows(level, n, rows, means))
             }
         }
-        open
-    }
+    };
+}
 
-    fn takes_rows(level: Level, n: usize, format: Binary) -> bool {
-        format == E::BINARY && environment::is_default() && rows::takes(level, n)
+/// As [`Element`]'s.
+fn means_of_columns<E: Float>(
+    level: Level,
+    table: &mut dyn Rows<E>,
+    shape: Shape,
+    means: &mut [u64],
+) -> Vec<usize> {
+    if !environment::is_default() {
+        return (0..shape.columns).collect();
     }
-
-    fn means_of_rows<'a>(
-        level: Level,
-        n: usize,
-        row: impl Fn(usize) -> &'a [Self],
-        count: usize,
-        mut put: impl FnMut(usize, u64),
-    ) -> Vec<usize>
-    where
-        Self: 'a,
-    {
-        let mut means = vec![Self::zero(); count];
-        let open = rows::means_of_rows(level, n, row, &mut means);
-        for (row, mean) in means.iter().enumerate() {
-            put(row, mean.to_bits());
+    let mut open = encoded(means, |means| tile::means_of_columns::<E>(level, table, shape, means));
+    // So many are not for want of a proof: NaNs, to look for which takes one more reading of all.
+    if open.len() > shape.columns / 32 {
+        let specials = Specials::of_columns(level, table, shape);
+        open.retain(|&column| !specials[column].any());
+        for (mean, special) in means.iter_mut().zip(&specials).filter(|(_, found)| found.any()) {
+            *mean = special.mean(E::BINARY);
         }
-        open
     }
+    open
+}
+
+/// The encodings of the means that `find` finds.
+fn encoded<E: Float, R>(means: &mut [u64], find: impl FnOnce(&mut [E]) -> R) -> R {
+    let mut found = vec![E::zero(); means.len()];
+    let result = find(&mut found);
+    for (mean, found) in means.iter_mut().zip(found) {
+        *mean = found.to_bits();
+    }
+    result
 }
 
 impl Format for f64 {
@@ -222,6 +243,8 @@ impl Format for f64 {
         Self::from_bits(bits)
     }
 }
+
+float_element!(f64);
 
 impl Float for f64 {
     type Digits = [i64; 68]; // 2098 bits of magnitude + 63 + sign <= 2176
@@ -251,6 +274,8 @@ impl Format for f32 {
         Self::from_bits(bits as u32)
     }
 }
+
+float_element!(f32);
 
 impl Float for f32 {
     type Digits = [i64; 11]; // 277 bits of magnitude + 63 + sign <= 352
@@ -286,6 +311,8 @@ impl Format for F16 {
         Self(bits as u16)
     }
 }
+
+float_element!(F16);
 
 impl Float for F16 {
     type Digits = [i64; 4]; // 40 bits of magnitude + 63 + sign <= 128
@@ -376,6 +403,8 @@ impl Format for BF16 {
         Self(bits as u16)
     }
 }
+
+float_element!(BF16);
 
 impl Float for BF16 {
     type Digits = [i64; 11]; // 261 bits of magnitude + 63 + sign <= 352

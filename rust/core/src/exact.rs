@@ -71,11 +71,7 @@ pub(crate) struct Specials {
 
 impl Specials {
     /// Those of each column of a table.
-    pub fn of_columns<E: Float, R: Rows<E>>(
-        level: Level,
-        table: &mut R,
-        shape: Shape,
-    ) -> Vec<Self> {
+    pub fn of_columns<E: Float>(level: Level, table: &mut dyn Rows<E>, shape: Shape) -> Vec<Self> {
         let Shape { rows, columns, copies, .. } = shape;
         let wide = columns * copies;
         let mut found = vec![0_u8; wide];

@@ -9,7 +9,7 @@ use crate::level::vectorize;
 use crate::quotient::round_mean;
 use crate::runs::Runs;
 use crate::tile::{Rows, Shape, ROWS, TILE};
-use fearless_simd::{Level, Simd};
+use fearless_simd::{dispatch, Level, Simd};
 use std::convert::identity;
 
 /// So many elements cannot overflow the partial sums of a block, of which those of 16 bits in 32 have
@@ -49,18 +49,18 @@ fn sum_at<S: Simd, E: Integer>(simd: S, data: &[E]) -> i128 {
 }
 
 /// The exact sum, and how many elements of it count.
-fn sum_of_runs<S: Simd, E: Integer>(simd: S, runs: &mut dyn Runs<E>) -> (i128, u64) {
+fn sum_of_runs<E: Integer>(level: Level, runs: &mut dyn Runs<E>) -> (i128, u64) {
     let mut sum = 0;
     while let Some(run) = runs.next_run() {
-        sum += sum_at(simd, run);
+        sum += dispatch!(level, simd => sum_at(simd, run));
     }
     (sum, runs.count())
 }
 
 /// Gives `put` each column's index, its exact sum, and whether an element is missing.
-fn sums_of_columns<E: Integer + Element, R: Rows<E>>(
+fn sums_of_columns<E: Integer + Element>(
     level: Level,
-    table: &mut R,
+    table: &mut dyn Rows<E>,
     shape: Shape,
     mut put: impl FnMut(usize, i128, bool),
 ) {
@@ -198,29 +198,28 @@ macro_rules! elements {
                 $swap_bytes(self)
             }
 
-            #[inline(always)]
-            fn mean_bits<S: Simd>(simd: S, data: &[Self], n: u64, format: Binary) -> u64 {
-                round_mean(sum_at(simd, data), 0, n, format)
+            fn mean_bits(level: Level, data: &[Self], n: u64, format: Binary) -> u64 {
+                dispatch!(level, simd => round_mean(sum_at(simd, data), 0, n, format))
             }
 
-            fn mean_of_runs<S: Simd>(
-                simd: S,
+            fn mean_of_runs(
+                level: Level,
                 runs: &mut dyn Runs<Self>,
                 format: Binary,
             ) -> Option<u64> {
-                let (sum, n) = sum_of_runs(simd, runs);
+                let (sum, n) = sum_of_runs(level, runs);
                 (n > 0).then(|| round_mean(sum, 0, n, format))
             }
 
-            fn means_of_columns<R: Rows<Self>>(
+            fn means_of_columns(
                 level: Level,
-                table: &mut R,
+                table: &mut dyn Rows<Self>,
                 shape: Shape,
                 format: Binary,
-                mut put: impl FnMut(usize, u64),
+                means: &mut [u64],
             ) -> Vec<usize> {
                 sums_of_columns(level, table, shape, |column, sum, _| {
-                    put(column, round_mean(sum, 0, shape.n, format));
+                    means[column] = round_mean(sum, 0, shape.n, format);
                 });
                 vec![]
             }
@@ -273,44 +272,43 @@ impl Element for Time {
     }
 
     /// To the nearest unit, ties to even; NaT where there is one.
-    #[inline(always)]
-    fn mean_bits<S: Simd>(simd: S, data: &[Self], n: u64, _: Binary) -> u64 {
-        if any_nat(simd, data) {
+    fn mean_bits(level: Level, data: &[Self], n: u64, _: Binary) -> u64 {
+        if any_nat(level, data) {
             Self::NAT.0 as u64
         } else {
-            to_nearest(sum_at(simd, data), n.into()) as u64
+            to_nearest(dispatch!(level, simd => sum_at(simd, data)), n.into()) as u64
         }
     }
 
-    fn mean_of_runs<S: Simd>(simd: S, runs: &mut dyn Runs<Self>, _: Binary) -> Option<u64> {
+    fn mean_of_runs(level: Level, runs: &mut dyn Runs<Self>, _: Binary) -> Option<u64> {
         while let Some(run) = runs.next_run() {
-            if any_nat(simd, run) {
+            if any_nat(level, run) {
                 return Some(Self::NAT.0 as u64);
             }
         }
         runs.rewind();
-        let (sum, n) = sum_of_runs(simd, runs);
+        let (sum, n) = sum_of_runs(level, runs);
         (n > 0).then(|| to_nearest(sum, n.into()) as u64)
     }
 
-    fn means_of_columns<R: Rows<Self>>(
+    fn means_of_columns(
         level: Level,
-        table: &mut R,
+        table: &mut dyn Rows<Self>,
         shape: Shape,
         _: Binary,
-        mut put: impl FnMut(usize, u64),
+        means: &mut [u64],
     ) -> Vec<usize> {
         sums_of_columns(level, table, shape, |column, sum, missing| {
             let mean = if missing { Self::NAT.0 } else { to_nearest(sum, shape.n.into()) };
-            put(column, mean as u64);
+            means[column] = mean as u64;
         });
         vec![]
     }
 }
 
-#[inline(always)]
-fn any_nat<S: Simd>(simd: S, data: &[Time]) -> bool {
-    simd.vectorize(
+fn any_nat(level: Level, data: &[Time]) -> bool {
+    vectorize(
+        level,
         #[inline(always)]
         || {
             let mut any = false;

@@ -49,11 +49,11 @@ pub use integer::{Bool, Time};
 pub use level::{levels, vectorize};
 pub use runs::Runs;
 pub use source::{Strided, LARGEST_GROUP};
-pub use tile::{means_of_columns, Rows, Shape, MOST_ROWS, ROWS, TILE, WORTH_A_COPY};
+pub use tile::{Rows, Shape, MOST_ROWS, ROWS, TILE, WORTH_A_COPY};
 pub use transpose::transpose;
 
 use certificate::{Bounded, BoundedDigits};
-use fearless_simd::{dispatch, Simd, SimdBase};
+use fearless_simd::{Simd, SimdBase};
 use lane::{Holds, Lane};
 use source::Source;
 use window::Sum;
@@ -75,12 +75,7 @@ pub fn mean<E: Element<Mean: Format>>(level: Level, data: &[E]) -> Option<E::Mea
     if data.is_empty() {
         return None;
     }
-    // The integers, too, profit from a level's instructions. (And the short calls from a format that the
-    // compiler knows: it does not see through the boundary between levels.)
-    let mean = dispatch!(level, simd => {
-        E::mean_bits(simd, data, data.len() as u64, E::Mean::BINARY)
-    });
-    Some(E::Mean::from_bits(mean))
+    Some(E::Mean::from_bits(E::mean_bits(level, data, data.len() as u64, E::Mean::BINARY)))
 }
 
 /// The encoding of the mean of `data`, rounded once to `format`; of these elements `n` count, and the
@@ -97,38 +92,7 @@ pub fn mean_as<E: Element>(level: Level, data: &[E], n: u64, format: Binary) -> 
     if n == 0 {
         return None;
     }
-    Some(dispatch!(level, simd => E::mean_bits(simd, data, n, format)))
-}
-
-/// [`mean_as`] of elements that come in runs; `None` where none of them counts.
-pub fn mean_of_runs<E: Element>(
-    level: Level,
-    runs: &mut dyn Runs<E>,
-    format: Binary,
-) -> Option<u64> {
-    dispatch!(level, simd => E::mean_of_runs(simd, runs, format))
-}
-
-/// [`mean_as`] of elements that lie apart and all count, if there is a quick way that proves it.
-pub fn mean_of_strided<E: Element>(
-    level: Level,
-    data: impl Strided<E>,
-    format: Binary,
-) -> Option<u64> {
-    dispatch!(level, simd => E::mean_of_strided(simd, data, format))
-}
-
-/// [`mean_as`] of those elements that are not missing, if there is a quick way that proves it.
-///
-/// ```
-/// use mean_core::{mean_of_present, Binary, Level};
-/// let mut data = [2.0; 100];
-/// data[7] = f64::NAN;
-/// let mean = mean_of_present(Level::new(), &data, Binary::B64).map(f64::from_bits);
-/// assert_eq!(mean, Some(2.0));
-/// ```
-pub fn mean_of_present<E: Element>(level: Level, data: &[E], format: Binary) -> Option<u64> {
-    dispatch!(level, simd => E::mean_of_present(simd, data, format))
+    Some(E::mean_bits(level, data, n, format))
 }
 
 /// The cheapest way that proves the mean. `data` is not empty.
@@ -296,6 +260,35 @@ fn attempt<S: Simd, E: Float, F: Holds<E>, const FLAG: bool, const TWO: bool>(
     sums.mean(n, format)
 }
 
+/// [`window::sum`], inlined where a short call would notice that it is not.
+#[inline(always)]
+fn sum_of<S: Simd, E: Float, F: Holds<E>, D: Source<E>, const FLAG: bool, const TWO: bool>(
+    simd: S,
+    data: D,
+    exponent: &mut Option<i32>,
+    digits: &mut Option<BoundedDigits<E>>,
+) -> Sum {
+    if D::MAY_BE_SHORT {
+        window::sum::<S, E, F, FLAG, TWO>(simd, data, exponent, digits)
+    } else {
+        sum_apart::<S, E, F, D, FLAG, TWO>(simd, data, exponent, digits)
+    }
+}
+
+/// [`window::sum`], compiled once for all who call it.
+#[inline(never)]
+fn sum_apart<S: Simd, E: Float, F: Holds<E>, D: Source<E>, const FLAG: bool, const TWO: bool>(
+    simd: S,
+    data: D,
+    exponent: &mut Option<i32>,
+    digits: &mut Option<BoundedDigits<E>>,
+) -> Sum {
+    simd.vectorize(
+        #[inline(always)]
+        || window::sum::<S, E, F, FLAG, TWO>(simd, data, exponent, digits),
+    )
+}
+
 /// The sum of one run after the other.
 struct Sums<E: Float> {
     /// On the grid of the last run.
@@ -321,21 +314,18 @@ impl<E: Float> Sums<E> {
     ) -> bool {
         let Self { last, exponent, digits, missing } = self;
         let mut rest = run;
-        let mut sum = window::sum::<S, E, F, FLAG, TWO>(simd, run, exponent, digits);
+        let mut sum = sum_of::<S, E, F, _, FLAG, TWO>(simd, run, exponent, digits);
         if F::NARROW {
             if let Sum::Widen(at, before) = sum {
                 rest = rest.rest(at);
                 *missing += before;
-                sum = window::sum::<S, E, f64, FLAG, false>(simd, rest, exponent, digits);
+                sum = sum_of::<S, E, f64, _, FLAG, false>(simd, rest, exponent, digits);
             }
         }
-        if let Sum::Widen(at, before) = sum {
+        if let (true, &Sum::Widen(at, before)) = (F::NARROW || !TWO, &sum) {
             rest = rest.rest(at);
             *missing += before;
-            sum = simd.vectorize(
-                #[inline(always)]
-                || window::sum::<S, E, f64, FLAG, true>(simd, rest, exponent, digits),
-            );
+            sum = sum_apart::<S, E, f64, _, FLAG, true>(simd, rest, exponent, digits);
         }
         let Sum::All(sum, in_rest) = sum else {
             return false;
@@ -374,6 +364,7 @@ impl<E: Float> Sums<E> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fearless_simd::dispatch;
     use rand::{rngs::Xoshiro256PlusPlus, RngExt, SeedableRng};
 
     /// With the flush into digits that only a test has so early.

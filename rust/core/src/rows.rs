@@ -49,21 +49,22 @@ pub(crate) fn takes(level: Level, n: usize) -> bool {
 }
 
 /// The means of rows of `n` elements each, as many as `means`, and the indices of those that are open:
-/// such a row holds what is not finite, or it is not proved, and its mean is unspecified.
+/// such a row holds what is not finite, or it is not proved, and its mean is unspecified. `rows` fills
+/// in some of them, from an index on.
 ///
 /// The floating-point environment is taken to be the default one.
 pub(crate) fn means_of_rows<'a, E: Float + 'a>(
     level: Level,
     n: usize,
-    row: impl Fn(usize) -> &'a [E],
+    rows: &dyn Fn(usize, &mut [&'a [E]]),
     means: &mut [E],
 ) -> Vec<usize> {
     assert!(takes(level, n));
     dispatch!(level, simd => {
         if E::BINARY.is_narrow() {
-            means_by::<_, E, false>(simd, n, row, means)
+            means_by::<_, E, false>(simd, n, rows, means)
         } else {
-            means_by::<_, E, true>(simd, n, row, means)
+            means_by::<_, E, true>(simd, n, rows, means)
         }
     })
 }
@@ -72,17 +73,20 @@ pub(crate) fn means_of_rows<'a, E: Float + 'a>(
 fn means_by<'a, S: Simd, E: Float + 'a, const TWO: bool>(
     simd: S,
     n: usize,
-    row: impl Fn(usize) -> &'a [E],
+    rows: &dyn Fn(usize, &mut [&'a [E]]),
     means: &mut [E],
 ) -> Vec<usize> {
     let len = S::f64s::LEN;
     let mut grid: Option<Grid> = None;
     let mut open_rows = vec![];
     let [mut high, mut low, mut bound, mut half_unit] = [[0.0; MOST]; 4];
-    for (batch, means) in means.chunks_mut(4 * len).enumerate() {
-        let first = batch * 4 * len;
-        for i in 0..means.len() {
-            let data = &row(first + i)[..n];
+    let mut batch: [&[E]; MOST] = [&[]; MOST];
+    for (index, means) in means.chunks_mut(4 * len).enumerate() {
+        let first = index * 4 * len;
+        let batch = &mut batch[..means.len()];
+        rows(first, batch);
+        for (i, row) in batch.iter().enumerate() {
+            let data = &row[..n];
             let mut sum = grid.and_then(
                 #[inline(always)]
                 |grid| {

@@ -1,7 +1,7 @@
 //! Where the kernel takes its elements from: a slice, all of it or but for what is missing, or elements
 //! that lie apart.
 
-use crate::element::{Element, Float};
+use crate::element::Float;
 use crate::lane::{Bits, Holds, Lane};
 use fearless_simd::{prelude::*, Level, Simd};
 use std::ops::Range;
@@ -28,6 +28,9 @@ pub const LARGEST_GROUP: usize = <f32 as Lane>::MOST;
 
 /// What the kernel reads. A group is as many elements as four vectors have lanes.
 pub(crate) trait Source<E: Float>: Copy {
+    /// Whether there may be so few elements that one call more shows.
+    const MAY_BE_SHORT: bool;
+
     fn len(self) -> usize;
 
     /// The elements from `at` on.
@@ -54,6 +57,8 @@ pub(crate) trait Source<E: Float>: Copy {
 }
 
 impl<E: Float> Source<E> for &[E] {
+    const MAY_BE_SHORT: bool = true;
+
     #[inline(always)]
     fn len(self) -> usize {
         self.len()
@@ -125,6 +130,8 @@ fn and<S: Simd, F: Lane>(simd: S, v: F::Native<S>, keep: &[F::Bits]) -> F::Nativ
 pub(crate) struct Present<'a, E>(pub &'a [E]);
 
 impl<E: Float> Source<E> for Present<'_, E> {
+    const MAY_BE_SHORT: bool = false;
+
     #[inline(always)]
     fn len(self) -> usize {
         self.0.len()
@@ -182,6 +189,8 @@ impl<E: Float> Source<E> for Present<'_, E> {
 pub(crate) struct Copied<A>(pub A);
 
 impl<E: Float, A: Strided<E>> Source<E> for Copied<A> {
+    const MAY_BE_SHORT: bool = false;
+
     #[inline(always)]
     fn len(self) -> usize {
         self.0.count()

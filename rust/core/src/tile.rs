@@ -127,9 +127,9 @@ impl Shape {
 /// open: such a column holds what is not finite, or it is not proved, and its mean is unspecified.
 ///
 /// The floating-point environment is taken to be the default one.
-pub fn means_of_columns<E: Float, R: Rows<E>>(
+pub(crate) fn means_of_columns<E: Float>(
     level: Level,
-    table: &mut R,
+    table: &mut dyn Rows<E>,
     shape: Shape,
     means: &mut [E],
 ) -> Vec<usize> {
@@ -137,32 +137,32 @@ pub fn means_of_columns<E: Float, R: Rows<E>>(
     assert!(shape.copies == 1 || shape.copies * shape.columns <= TILE);
     dispatch!(level, simd => {
         if has_fma(simd) {
-            means_at::<_, E, R, true>(simd, table, shape, means)
+            means_at::<_, E, true>(simd, table, shape, means)
         } else {
-            means_at::<_, E, R, false>(simd, table, shape, means)
+            means_at::<_, E, false>(simd, table, shape, means)
         }
     })
 }
 
 #[inline(always)]
-fn means_at<S: Simd, E: Float, R: Rows<E>, const FMA: bool>(
+fn means_at<S: Simd, E: Float, const FMA: bool>(
     simd: S,
-    table: &mut R,
+    table: &mut dyn Rows<E>,
     shape: Shape,
     means: &mut [E],
 ) -> Vec<usize> {
     match (shape.n <= FEW, E::BINARY.is_narrow()) {
-        (false, false) => means_by::<S, E, R, false, true, FMA>(simd, table, shape, means),
-        (true, false) => means_by::<S, E, R, true, true, FMA>(simd, table, shape, means),
-        (false, true) => means_by::<S, E, R, false, false, FMA>(simd, table, shape, means),
-        (true, true) => means_by::<S, E, R, true, false, FMA>(simd, table, shape, means),
+        (false, false) => means_by::<S, E, false, true, FMA>(simd, table, shape, means),
+        (true, false) => means_by::<S, E, true, true, FMA>(simd, table, shape, means),
+        (false, true) => means_by::<S, E, false, false, FMA>(simd, table, shape, means),
+        (true, true) => means_by::<S, E, true, false, FMA>(simd, table, shape, means),
     }
 }
 
 #[inline(always)]
-fn means_by<S: Simd, E: Float, R: Rows<E>, const FLAG: bool, const TWO: bool, const FMA: bool>(
+fn means_by<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
     simd: S,
-    table: &mut R,
+    table: &mut dyn Rows<E>,
     shape: Shape,
     means: &mut [E],
 ) -> Vec<usize> {
@@ -177,7 +177,7 @@ fn means_by<S: Simd, E: Float, R: Rows<E>, const FLAG: bool, const TWO: bool, co
     let mut results = Results { n, means, open: vec![] };
     let mut proved = [E::signed(false, 0); MOST];
     if copies == 1 {
-        sweep::<S, E, R, FLAG, TWO, FMA>(
+        sweep::<S, E, FLAG, TWO, FMA>(
             simd,
             table,
             shape,
@@ -226,7 +226,7 @@ fn means_by<S: Simd, E: Float, R: Rows<E>, const FLAG: bool, const TWO: bool, co
         return results.open;
     }
     let mut all = Copies::new(shape);
-    sweep::<S, E, R, FLAG, TWO, FMA>(
+    sweep::<S, E, FLAG, TWO, FMA>(
         simd,
         table,
         shape,
@@ -475,9 +475,9 @@ enum Sums<'a, S: Simd> {
 /// Sums all columns, and shows each group's sums, and where it begins, to `finish`, which says whether
 /// exact ones suffice.
 #[inline(always)]
-fn sweep<S: Simd, E: Float, R: Rows<E>, const FLAG: bool, const TWO: bool, const FMA: bool>(
+fn sweep<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
     simd: S,
-    table: &mut R,
+    table: &mut dyn Rows<E>,
     shape: Shape,
     plan: &Plan,
     states: &mut [f64],

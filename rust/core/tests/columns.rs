@@ -9,9 +9,7 @@ mod each;
 mod families;
 
 use families::{Family, Input, Random, Tested, GROUPS};
-use mean_core::{
-    exact_mean, levels, mean, means_of_columns, Element, Float, Rows, Shape, ROWS, TILE,
-};
+use mean_core::{exact_mean, levels, mean, Binary, Element, Float, Rows, Shape, ROWS, TILE};
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
 use std::ops::Range;
@@ -49,7 +47,7 @@ impl<'a, E: Float> Contiguous<'a, E> {
         Self { data, shape, last }
     }
 
-    /// What [`means_of_columns`] is to be told.
+    /// What [`Element::means_of_columns`](mean_core::Element::means_of_columns) is to be told.
     fn shape(&self) -> Shape {
         self.shape
     }
@@ -118,10 +116,11 @@ impl<F: Tested> Table<F> {
     fn check(&self, what: &str) -> usize {
         let mut most = 0;
         for (name, level) in levels() {
-            let mut check = |means: &[F], open: &[usize], way: &str| {
+            let mut check = |means: &[u64], open: &[usize], way: &str| {
                 most = most.max(open.len());
                 assert!(open.is_sorted_by(|a, b| a < b), "{what}, level {name}, {way}");
                 for (c, (got, want)) in means.iter().zip(&self.means).enumerate() {
+                    let got = F::from_bits(*got);
                     if got.to_bits() != want.to_bits() && open.binary_search(&c).is_err() {
                         let column = &self.as_rows[c * self.rows..(c + 1) * self.rows];
                         panic!(
@@ -135,18 +134,19 @@ impl<F: Tested> Table<F> {
                     }
                 }
             };
-            let mut means = vec![F::nan(); self.columns];
+            let nan = F::nan().to_bits();
+            let mut means = vec![nan; self.columns];
             let (rows, columns) = (self.rows, self.columns);
             let n = rows as u64;
             let shape = Shape { rows, columns, copies: 1, grouped: false, n };
-            let open = means_of_columns(level, &mut InPlace(self), shape, &mut means);
+            let open = F::means_of_columns(level, &mut InPlace(self), shape, F::BINARY, &mut means);
             check(&means, &open, "in place");
             if self.gap == 0 {
                 let mut table = Contiguous::new(&self.data, columns);
                 let shape = table.shape();
                 if shape.copies > 1 {
-                    means.fill(F::nan());
-                    let open = means_of_columns(level, &mut table, shape, &mut means);
+                    means.fill(nan);
+                    let open = F::means_of_columns(level, &mut table, shape, F::BINARY, &mut means);
                     check(&means, &open, "copies");
                 }
             }
@@ -157,16 +157,17 @@ impl<F: Tested> Table<F> {
                 let row = |row| (0..columns).flat_map(move |c| part(row, c)).copied();
                 let data: Vec<F> = (0..rows).flat_map(row).collect();
                 let shape = Shape { rows, columns, copies, grouped: true, n };
-                means.fill(F::nan());
+                means.fill(nan);
                 let mut table = Contiguous { data: &data, shape, last: vec![] };
-                let open = means_of_columns(level, &mut table, shape, &mut means);
+                let open = F::means_of_columns(level, &mut table, shape, F::BINARY, &mut means);
                 check(&means, &open, "grouped");
             }
             if F::takes_rows(level, rows, F::BINARY) {
-                means.fill(F::nan());
-                let row = |c| &self.as_rows[c * rows..(c + 1) * rows];
-                let put = |c: usize, mean| means[c] = F::from_bits(mean);
-                let open = F::means_of_rows(level, rows, row, columns, put);
+                let some = |first, some: &mut [_]| {
+                    let from = self.as_rows[first * rows..].chunks_exact(rows);
+                    some.iter_mut().zip(from).for_each(|(some, row)| *some = row);
+                };
+                let open = F::means_of_rows(level, rows, &some, &mut means);
                 check(&means, &open, "rows");
             }
         }
@@ -580,10 +581,10 @@ fn a_sum_near_zero_of_copies_keeps_its_sign() {
         assert_eq!(exact_mean(&column).map(f64::to_bits), Some((-0.0_f64).to_bits()));
         for (name, level) in levels() {
             let mut table = Contiguous::new(&data, columns);
-            let (shape, mut means) = (table.shape(), vec![0.0; columns]);
-            let open = means_of_columns(level, &mut table, shape, &mut means);
+            let (shape, mut means) = (table.shape(), vec![0; columns]);
+            let open = f64::means_of_columns(level, &mut table, shape, Binary::B64, &mut means);
             for column in (0..columns).filter(|column| !open.contains(column)) {
-                assert_eq!(means[column].to_bits(), (-0.0_f64).to_bits(), "{name}, {n} rows");
+                assert_eq!(means[column], (-0.0_f64).to_bits(), "{name}, {n} rows");
             }
         }
     }

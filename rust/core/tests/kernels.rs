@@ -10,9 +10,7 @@ use families::{
     compare, strew, Backwards, Family, Input, Tested, BLOCKS_PER_FLUSH, GROUPS, GROUPS_PER_BLOCK,
     NARROW_FROM, NARROW_GROUPS, NARROW_GROUPS_PER_BLOCK, WIDEN_REST,
 };
-use mean_core::{
-    exact_mean, levels, mean, mean_of_present, mean_of_strided, Element, Float, BF16, F16,
-};
+use mean_core::{exact_mean, levels, mean, Element, Float, BF16, F16};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 
@@ -311,7 +309,7 @@ fn strided_elements_are_proved<F: Tested>() {
     let data: Vec<F> = (0..2 * NARROW_FROM).map(|i| F::nearest(i as f64 + 0.1)).collect();
     for (name, level) in levels() {
         for n in [32, 1000, NARROW_FROM, data.len()] {
-            let strided = mean_of_strided(level, Backwards(&data[..n]), F::BINARY);
+            let strided = F::mean_of_strided(level, Backwards(&data[..n]), F::BINARY);
             assert_eq!(strided, mean(level, &data[..n]).map(F::to_bits), "{name}, n {n}");
         }
     }
@@ -331,7 +329,7 @@ fn present_are_proved<E: Float + std::fmt::Debug>(nearest: fn(f64) -> E) {
             let numbers: Vec<E> = data.iter().copied().filter(|x| !x.is_missing()).collect();
             let want = exact_mean(&numbers).map(E::to_bits);
             for (name, level) in levels() {
-                let present = mean_of_present(level, &data, E::BINARY);
+                let present = E::mean_of_present(level, &data, E::BINARY);
                 assert_eq!(present, want, "{name}, n {n}, one of {every}");
             }
         }
