@@ -336,9 +336,9 @@ impl View<'_> {
 /// cell of the result writable.
 unsafe fn means<E: Element>(job: &Job) -> usize {
     let Job { level, source, kept, first, format, .. } = job;
-    let put = |offset: isize, mean| {
-        // SAFETY: a cell of the result, of this size.
-        unsafe { write(job.out.wrapping_offset(offset), mean, job.out_size) };
+    let put = |offset: isize, step, means: &[u64]| {
+        // SAFETY: cells of the result, of this size.
+        unsafe { write(job.out.wrapping_offset(offset), step, means, job.out_size) };
     };
     let table = E::takes_columns(*format).then(|| {
         // SAFETY: the caller vouches for the elements of every cell; so also below.
@@ -351,13 +351,11 @@ unsafe fn means<E: Element>(job: &Job) -> usize {
         loop {
             let (first, step) = (table.place(0).out, table.columns().out);
             let open = table.means(*format, &mut means);
-            for (column, &mean) in means.iter().enumerate() {
-                put(first + step * column as isize, mean);
-            }
+            put(first, step, &means);
             for column in open {
                 cell.move_to(table.place(column));
                 let mean = cell.mean(*format).unwrap_or_else(|| E::nothing(*format));
-                put(cell.place().out, mean);
+                put(cell.place().out, 0, &[mean]);
             }
             if !table.advance() {
                 return 0;
@@ -368,23 +366,44 @@ unsafe fn means<E: Element>(job: &Job) -> usize {
     loop {
         let mean = cell.mean(*format);
         empty += usize::from(mean.is_none());
-        put(cell.place().out, mean.unwrap_or_else(|| E::nothing(*format)));
+        put(cell.place().out, 0, &[mean.unwrap_or_else(|| E::nothing(*format))]);
         if !cell.advance() {
             return empty;
         }
     }
 }
 
+/// Writes encodings of `size` bytes each, `step` bytes apart.
+///
 /// # Safety
 ///
-/// `size` bytes must be writable at `out`.
-unsafe fn write(out: *mut u8, bits: u64, size: usize) {
+/// These bytes must be writable.
+unsafe fn write(out: *mut u8, step: isize, means: &[u64], size: usize) {
     match size {
         // SAFETY: the caller vouches for these bytes; so also below.
-        2 => unsafe { out.cast::<u16>().write_unaligned(bits as u16) },
+        2 => unsafe { write_as(out, step, means, |mean| mean as u16) },
         // SAFETY: as above.
-        4 => unsafe { out.cast::<u32>().write_unaligned(bits as u32) },
+        4 => unsafe { write_as(out, step, means, |mean| mean as u32) },
         // SAFETY: as above.
-        _ => unsafe { out.cast::<u64>().write_unaligned(bits) },
+        _ => unsafe { write_as(out, step, means, |mean| mean) },
+    }
+}
+
+/// # Safety
+///
+/// As for [`write`].
+unsafe fn write_as<T>(out: *mut u8, step: isize, means: &[u64], narrow: impl Fn(u64) -> T) {
+    let write = |step: isize| {
+        for (i, &mean) in means.iter().enumerate() {
+            let out = out.wrapping_offset(step * i as isize).cast::<T>();
+            // SAFETY: the caller vouches for it.
+            unsafe { out.write_unaligned(narrow(mean)) };
+        }
+    };
+    // A step that the compiler knows makes vectors of them.
+    if step == size_of::<T>() as isize {
+        write(size_of::<T>() as isize);
+    } else {
+        write(step);
     }
 }

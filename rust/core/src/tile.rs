@@ -58,6 +58,8 @@ use crate::finish::{certify, Copies, Parts, Total};
 use crate::format::Format;
 use crate::window::has_fma;
 use fearless_simd::{dispatch, prelude::*, Level, Simd};
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+use safe_arch::prefetch_t1 as prefetch;
 use std::hint::black_box;
 use std::ops::Range;
 
@@ -85,6 +87,16 @@ pub trait Rows<E> {
     /// `rows` (at most [`ROWS`]) in `columns` (at most [`TILE`]), each as long as `columns`; what
     /// follows them in the array is not read.
     fn rows(&mut self, rows: Range<usize>, columns: Range<usize>) -> [&[E]; ROWS];
+
+    /// The same, and what `next` are to be, so that they are fetched meanwhile; or nothing (empty) if
+    /// they are near, or are not yet anywhere.
+    fn rows_and_next(
+        &mut self,
+        [rows, columns]: [Range<usize>; 2],
+        _next: [Range<usize>; 2],
+    ) -> [[&[E]; ROWS]; 2] {
+        [self.rows(rows, columns), [&[]; ROWS]]
+    }
 }
 
 /// What a table holds.
@@ -490,14 +502,22 @@ fn sweep<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
     let stride = if shape.is_one_block() { 0 } else { SLOTS * group };
     let mut padded = [[E::signed(false, 0); MOST]; ROWS];
     let mut few = Few::new();
-    for first_group in (0..groups).step_by(groups_of_tile) {
+    let tile = |first_group: usize| {
         let end = columns.min((first_group + groups_of_tile) * group);
-        let first = (first_group * group).min(columns.saturating_sub(group));
+        (first_group * group).min(columns.saturating_sub(group))..end
+    };
+    for first_group in (0..groups).step_by(groups_of_tile) {
+        let Range { start: first, end } = tile(first_group);
         let width = end - first;
         let groups = width.div_ceil(group);
         for from in (0..shape.rows).step_by(ROWS) {
             let until = shape.rows.min(from + ROWS);
-            let rows = table.rows(from..until, first..end);
+            let next = if until < shape.rows {
+                [until..shape.rows.min(until + ROWS), first..end]
+            } else {
+                [0..shape.rows.min(ROWS), tile(first_group + groups_of_tile)]
+            };
+            let [rows, next] = table.rows_and_next([from..until, first..end], next);
             let rows = &rows[..until - from];
             let pad;
             let rows = if width < group {
@@ -510,6 +530,7 @@ fn sweep<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
             let carries = plan.carries && from > 0 && from % plan.segment == 0;
             for i in 0..groups {
                 let at = start_of(i, group, width);
+                fetch(&next, at..at + group);
                 if FLAG && FMA && shape.is_one_block() {
                     let sums = few.sums::<S, E>(simd, plan, rows, at);
                     if sums.is_some_and(
@@ -541,6 +562,23 @@ fn sweep<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
         }
     }
 }
+
+/// Asks for a part of some rows, from far memory to a near cache: eight rows in turn are too many for the
+/// hardware to foresee.
+#[inline(always)]
+fn fetch<E>(rows: &[&[E]; ROWS], columns: Range<usize>) {
+    if rows[0].len() < columns.end {
+        return;
+    }
+    for row in rows {
+        for line in row.get(columns.clone()).unwrap_or(&[]).chunks(LINE / size_of::<E>()) {
+            prefetch(&line[0]);
+        }
+    }
+}
+
+#[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
+fn prefetch<E>(_: &E) {}
 
 /// The rows with zeros behind them, as long as a group.
 #[inline(never)]
