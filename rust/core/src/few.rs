@@ -88,8 +88,7 @@ fn wide_sums<S: Simd, E: Float>(
     let [a1, a2] = [a1, a1 * plan.a2_of_a1].map(|anchor| S::f64s::splat(simd, anchor));
     let mut lanes = Lanes::<S>::new(simd, plan.one, [a1; 4], [a2; 4]);
     let passed = lanes.add::<E, true, true, true>(simd, rows, at);
-    let [a, b, c, d] = lanes.dropped;
-    let exact = passed && !any::<S>((a | b) | (c | d));
+    let exact = passed && !any::<S>(lanes.dropped);
     let [a, b, c, d] = lanes.t1;
     let [i, j, k, l] = lanes.t2;
     exact.then_some([[a - a1, b - a1, c - a1, d - a1], [i - a2, j - a2, k - a2, l - a2]])

@@ -112,7 +112,7 @@ impl<S: Simd> Parts<S> {
         let half_unit = power(simd, a1) * splat(plan.half_unit);
         let mut exact = a1.simd_eq(splat(plan.lowest));
         if FLAG {
-            exact |= at(DROPPED).simd_eq(zero);
+            exact |= load_one::<S>(simd, state, DROPPED, 0).simd_eq(zero);
         }
         Self {
             upper: if plan.carries { at(UPPER) } else { zero },

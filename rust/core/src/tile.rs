@@ -381,7 +381,7 @@ const SLOTS: usize = 6;
 /// The windows.
 pub(crate) const T1: usize = 0;
 pub(crate) const T2: usize = 1;
-/// Bits of what was dropped.
+/// Bits of what was dropped in a lane of any of the four vectors, in the place of the first.
 pub(crate) const DROPPED: usize = 2;
 /// The first anchor; NaN in an open column.
 pub(crate) const A1: usize = 3;
@@ -412,14 +412,6 @@ pub(crate) fn load<S: Simd>(simd: S, state: &[f64], slot: usize) -> [S::f64s; 4]
         S::f64s::from_slice(simd, &state[2 * len..3 * len]),
         S::f64s::from_slice(simd, &state[3 * len..]),
     ]
-}
-
-/// The bits of what was dropped.
-#[inline(always)]
-fn load_bits<S: Simd>(simd: S, state: &[f64]) -> [S::u64s; 4] {
-    // (An array's `map` is not inlined.)
-    let [a, b, c, d] = load::<S>(simd, state, DROPPED);
-    [a.bitcast(), b.bitcast(), c.bitcast(), d.bitcast()]
 }
 
 /// One of them.
@@ -459,7 +451,7 @@ fn bounded<const FLAG: bool, const TWO: bool>(
     let unit = biased as i32 - 1023 - 52 - if TWO { 52 - plan.l } else { 0 };
     let lower = if TWO { at(T2) - a1 * plan.a2_of_a1 } else { 0.0 };
     let sum = units(at(UPPER), unit)? + units(at(T1) - a1, unit)? + units(lower, unit)?;
-    let exact = a1 == plan.lowest || (FLAG && at(DROPPED) == 0.0);
+    let exact = a1 == plan.lowest || (FLAG && state[DROPPED * group + lane % (group / 4)] == 0.0);
     let halves = if exact { 0 } else { rows as u64 + at(MOVED) as u64 };
     debug_assert!(!TWO || at(T2).to_bits() & PLACE == (a1 * plan.a2_of_a1).to_bits() & PLACE);
     debug_assert!(at(T1).to_bits() & PLACE == a1.to_bits() & PLACE);
@@ -620,8 +612,8 @@ fn possible<S: Simd>(simd: S, a1: S::f64s) -> S::f64s {
 pub(crate) struct Lanes<S: Simd> {
     pub t1: [S::f64s; 4],
     pub t2: [S::f64s; 4],
-    /// Bits of what was dropped: none if nothing was.
-    pub dropped: [S::u64s; 4],
+    /// Bits of what was dropped: none if nothing was. (Four such would be as much as the windows.)
+    pub dropped: S::u64s,
     /// Bits in which a T1 has changed.
     pub seen: S::u64s,
     one: S::f64s,
@@ -631,7 +623,7 @@ impl<S: Simd> Lanes<S> {
     #[inline(always)]
     pub fn new(simd: S, one: f64, t1: [S::f64s; 4], t2: [S::f64s; 4]) -> Self {
         let zero = S::u64s::splat(simd, 0);
-        Self { t1, t2, dropped: [zero; 4], seen: zero, one: S::f64s::splat(simd, one) }
+        Self { t1, t2, dropped: zero, seen: zero, one: S::f64s::splat(simd, one) }
     }
 
     #[inline(always)]
@@ -640,7 +632,7 @@ impl<S: Simd> Lanes<S> {
         let t2 = if TWO { load(simd, state, T2) } else { t1 };
         let mut lanes = Self::new(simd, plan.one, t1, t2);
         if FLAG {
-            lanes.dropped = load_bits(simd, state);
+            lanes.dropped = bits::<S>(load_one::<S>(simd, state, DROPPED, 0));
         }
         lanes
     }
@@ -652,8 +644,8 @@ impl<S: Simd> Lanes<S> {
             store::<S>(state, T2, self.t2);
         }
         if FLAG {
-            let [a, b, c, d] = self.dropped;
-            store::<S>(state, DROPPED, [a.bitcast(), b.bitcast(), c.bitcast(), d.bitcast()]);
+            let dropped: S::f64s = self.dropped.bitcast();
+            dropped.store_slice(&mut state[DROPPED * 4 * S::f64s::LEN..][..S::f64s::LEN]);
         }
     }
 
@@ -690,10 +682,10 @@ impl<S: Simd> Lanes<S> {
                 if FLAG {
                     // (Equal numbers have equal bits: neither is -0.)
                     let kept = if FMA { u.mul_sub(one, t2) } else { u - t2 };
-                    self.dropped[i] |= bits::<S>(kept) ^ bits::<S>(r);
+                    self.dropped |= bits::<S>(kept) ^ bits::<S>(r);
                 }
             } else if FLAG {
-                self.dropped[i] |= bits::<S>(add(x, t1 - t));
+                self.dropped |= bits::<S>(add(x, t1 - t));
             }
         }
     }
@@ -785,11 +777,12 @@ fn anchor_anew<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: 
         if plan.carries {
             let m = a * splat(power_of_two(26));
             let c = (upper[i] + m) - m;
-            rest[i] = upper[i] - c;
+            rest[i] = stays.select(rest[i], upper[i] - c);
             upper[i] = stays.select(upper[i], c);
         }
-        high[i] = old.t1[i] - a1[i];
-        low[i] = old.t2[i] - a1[i] * splat(plan.a2_of_a1);
+        // (Zeros drop nothing.)
+        high[i] = stays.select(high[i], old.t1[i] - a1[i]);
+        low[i] = stays.select(low[i], old.t2[i] - a1[i] * splat(plan.a2_of_a1));
         new.t1[i] = a;
         new.t2[i] = a * splat(plan.a2_of_a1);
         moved[i] = stays.select(moved[i], moved[i] + splat(3.0));
@@ -805,8 +798,8 @@ fn anchor_anew<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: 
     for (i, stays) in stays.into_iter().enumerate() {
         old.t1[i] = stays.select(old.t1[i], new.t1[i]);
         old.t2[i] = stays.select(old.t2[i], new.t2[i]);
-        old.dropped[i] = stays.select(old.dropped[i], new.dropped[i]);
     }
+    old.dropped = new.dropped;
     for row in rows {
         old.step::<FLAG, TWO, FMA>(E::load(simd, &row[at..at + 4 * S::f64s::LEN]));
     }
