@@ -80,6 +80,7 @@ impl Layout {
 }
 
 /// Every index of some axes, the last axis fastest.
+#[derive(Clone)]
 pub(crate) struct Odometer<'a> {
     axes: &'a [Axis],
     index: PerAxis<usize>,

@@ -150,6 +150,18 @@ impl<'a, E: Element> Table<'a, E> {
         more
     }
 
+    /// Bytes from these columns to the next, if there are as many.
+    fn to_next(&self) -> Option<isize> {
+        let end = self.slab + self.shape.columns;
+        if end < self.columns.len {
+            let left = self.columns.len - end;
+            return (left >= self.shape.columns)
+                .then_some(self.columns.data * self.shape.columns as isize);
+        }
+        let mut next = self.tables.clone();
+        (next.advance() && self.slab == 0).then(|| next.place.data - self.tables.place.data)
+    }
+
     /// Length of the innermost axis of a cell.
     fn run(&self) -> usize {
         self.source.axes.last().map_or(1, |axis| axis.len)
@@ -170,9 +182,12 @@ impl<'a, E: Element> Table<'a, E> {
     /// The first element in one of the n rows before any were put side by side.
     fn start_of_row(&self, mut row: usize) -> *const u8 {
         let mut place = self.place(0);
-        for axis in self.source.axes.iter().rev() {
-            place = place.moved(axis, (row % axis.len) as isize);
-            row /= axis.len;
+        if let Some((outermost, inner)) = self.source.axes.split_first() {
+            for axis in inner.iter().rev() {
+                place = place.moved(axis, (row % axis.len) as isize);
+                row /= axis.len;
+            }
+            place = place.moved(outermost, row as isize);
         }
         self.source.data.wrapping_offset(place.data)
     }
@@ -182,19 +197,25 @@ impl<E: Element> Rows<E> for Table<'_, E> {
     fn rows_and_next(
         &mut self,
         [rows, columns]: [Range<usize>; 2],
-        [next_rows, next_columns]: [Range<usize>; 2],
+        next: Option<[Range<usize>; 2]>,
     ) -> [[&[E]; ROWS]; 2] {
-        let mut next: [&[E]; ROWS] = [&[]; ROWS];
+        let mut next_rows: [&[E]; ROWS] = [&[]; ROWS];
         if self.far {
-            for (next, row) in next.iter_mut().zip(next_rows) {
-                if let Some(row) = self.row_in_place(row, &next_columns) {
-                    // SAFETY: such a row is in memory, and not in the buffer; `new`'s caller vouches for
-                    // it.
-                    *next = unsafe { std::slice::from_raw_parts(row, next_columns.len()) };
-                }
+            let (beyond, [rows, columns]) = match next {
+                Some(next) => (Some(0), next),
+                None => (self.to_next(), [0..self.shape.rows.min(ROWS), 0..columns.len()]),
+            };
+            for (next, row) in next_rows.iter_mut().zip(rows) {
+                let Some((beyond, row)) = beyond.zip(self.row_in_place(row, &columns)) else {
+                    break;
+                };
+                let row = row.cast::<u8>().wrapping_offset(beyond).cast();
+                // SAFETY: elements of a row of this table or the next, in memory and not in the
+                // buffer; `new`'s caller vouches for them.
+                *next = unsafe { std::slice::from_raw_parts(row, columns.len()) };
             }
         }
-        [self.rows(rows, columns), next]
+        [self.rows(rows, columns), next_rows]
     }
 
     fn rows(&mut self, rows: Range<usize>, columns: Range<usize>) -> [&[E]; ROWS] {

@@ -88,12 +88,12 @@ pub trait Rows<E> {
     /// follows them in the array is not read.
     fn rows(&mut self, rows: Range<usize>, columns: Range<usize>) -> [&[E]; ROWS];
 
-    /// The same, and what `next` are to be, so that they are fetched meanwhile; or nothing (empty) if
-    /// they are near, or are not yet anywhere.
+    /// The same, and those that are to be `next`, so that they are fetched meanwhile (without them: those
+    /// of the next table, as many columns); or nothing (empty) if they are near, or are not yet anywhere.
     fn rows_and_next(
         &mut self,
         [rows, columns]: [Range<usize>; 2],
-        _next: [Range<usize>; 2],
+        _next: Option<[Range<usize>; 2]>,
     ) -> [[&[E]; ROWS]; 2] {
         [self.rows(rows, columns), [&[]; ROWS]]
     }
@@ -505,9 +505,10 @@ fn sweep<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
         for from in (0..shape.rows).step_by(ROWS) {
             let until = shape.rows.min(from + ROWS);
             let next = if until < shape.rows {
-                [until..shape.rows.min(until + ROWS), first..end]
+                Some([until..shape.rows.min(until + ROWS), first..end])
             } else {
-                [0..shape.rows.min(ROWS), tile(first_group + groups_of_tile)]
+                (end < columns)
+                    .then(|| [0..shape.rows.min(ROWS), tile(first_group + groups_of_tile)])
             };
             let [rows, next] = table.rows_and_next([from..until, first..end], next);
             let rows = &rows[..until - from];
