@@ -89,17 +89,14 @@ fn means_by<'a, S: Simd, E: Float + 'a, const TWO: bool>(
             let data = &row[..n];
             let mut sum = grid.and_then(
                 #[inline(always)]
-                |grid| {
-                    let sum = grid.sum::<S, E, TWO>(simd, data)?;
-                    (sum.0.abs() >= grid.least).then_some(sum)
-                },
+                |grid| grid.sum::<S, E, TWO>(simd, data, grid.least),
             );
             if sum.is_none() {
                 let own = simd.vectorize(
                     #[inline(always)]
                     || Grid::of::<S, E, TWO>(data),
                 );
-                sum = own.sum::<S, E, TWO>(simd, data);
+                sum = own.sum::<S, E, TWO>(simd, data, 0.0);
                 grid = Some(own);
             }
             // (A NaN leaves the mean open.)
@@ -176,9 +173,15 @@ impl Grid {
         }
     }
 
-    /// The sum of a row, high and low part; `None` where a lane leaves its place.
+    /// The sum of a row, high and low part; `None` where a lane leaves its place, or the sum is less
+    /// than `least`.
     #[inline(always)]
-    fn sum<S: Simd, E: Float, const TWO: bool>(self, simd: S, data: &[E]) -> Option<(f64, f64)> {
+    fn sum<S: Simd, E: Float, const TWO: bool>(
+        self,
+        simd: S,
+        data: &[E],
+        least: f64,
+    ) -> Option<(f64, f64)> {
         let group = 4 * S::f64s::LEN;
         let [a1, a2] = [self.a1, self.a2].map(|anchor| S::f64s::splat(simd, anchor));
         let mut lanes = Lanes::<S>::new(simd, self.one, [a1; 4], [a2; 4]);
@@ -201,7 +204,11 @@ impl Grid {
             return None;
         }
         let high = all::<S>(lanes.t1, a1);
-        Some((high, if TWO { all::<S>(lanes.t2, a2) } else { 0.0 }))
+        // (So that nobody waits for the low part, but the row's mean.)
+        (high.abs() >= least).then(
+            #[inline(always)]
+            || (high, if TWO { all::<S>(lanes.t2, a2) } else { 0.0 }),
+        )
     }
 }
 
