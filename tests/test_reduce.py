@@ -295,6 +295,30 @@ def test_columns_of_every_width(dtype):
             assert same(compute_mean(np.repeat(a, 2, axis=1)[:, ::-2], 0), means[::-1].copy())
 
 
+@pytest.mark.parametrize(
+    ("shape", "axis"),
+    [
+        ((65, 33000), 0),
+        ((9, 250_000), 0),
+        ((5, 70, 8192), 1),
+        ((4, 33, 17_000), 1),
+        ((2300, 1000), 0),
+    ],
+)
+def test_a_table_that_is_fetched_ahead_is_its_parts(shape, axis):
+    """Parts below the 16 MB from which on the rows that come next are asked for early."""
+    a = np.random.default_rng(13).standard_normal(shape)
+    assert a.nbytes > 2**24
+    means = compute_mean(a, axis)
+    for at in range(0, shape[-1], 701):
+        part = np.ascontiguousarray(a[..., at : at + 701])
+        assert part.nbytes < 2**24
+        assert same(compute_mean(part, axis), means[..., at : at + 701].copy())
+    for index in itertools.product((0, -1), repeat=a.ndim - 1):
+        cell = np.moveaxis(a, axis, 0)[(slice(None), *index)]
+        assert same(means[index], mean_of(list(cell), a.dtype, False)[0])
+
+
 @every_dtype
 def test_axes_that_enclose_another(dtype):
     # Runs that are copies of columns, side by side or as whole rows, and too few rows for that.

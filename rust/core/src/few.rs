@@ -21,7 +21,8 @@
 //! before: to find anchors and to store them costs as much as some rows. Where no lane leaves its binade
 //! and nothing is dropped, S = (T1 - A1) + (T2 - A2), both exact, whatever the anchors are; and the first
 //! is a multiple of u1, so also of the last bit of the second, below 2^(L-1) u1: FastTwoSum may add them.
-//! Where there are no anchors they are 0: only sums of zeros stay there.
+//! Where there are no anchors they are 0, which only zeros and subnormal numbers do not leave, and their sums
+//! are exact. (Means so small are not proved by them.)
 //!
 //! A group that is not so gets anchors of its own, for its maximum. If they drop something the columns of
 //! the group have too many scales; then, and where no mean is proved, the group goes to `tile.rs`.

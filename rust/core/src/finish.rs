@@ -35,6 +35,9 @@
 //! 2^-1073. That matters only within as much of a midpoint of q's neighbours, which is a multiple of
 //! 2^-905: there |c| is at least 2^-906, and g, then above 2^-960, leaves it room.
 //!
+//! An exact sum of 2^k elements takes one rounding, that of its two parts: where the mean is normal, to
+//! divide it is exact.
+//!
 //! # Exact sums for narrow formats
 //!
 //! If S is a float64, m = RN(S / n) is a division, and rounding it again, to P bits or to a subnormal
@@ -218,7 +221,7 @@ impl<S: Simd> Total<S> {
             return (mean, mean.abs().simd_le(S::f64s::splat(simd, f64::MAX)));
         }
         if n.is_power_of_two() {
-            // A single rounding. (What is not finite is NaN by now.)
+            // A single rounding. (All is finite: no lane has left the binade of its anchor.)
             let sum = high + low;
             let mean = sum * S::f64s::splat(simd, 1.0 / n as f64);
             let normal = mean.abs().simd_ge(S::f64s::splat(simd, TINY));

@@ -15,6 +15,9 @@
 //! of T1, whatever x is. `seen |= bits(t) ^ bits(T1)` against sign and exponent says so of every
 //! step: the sign too, for x = -2.7 * 2^E keeps the exponent. NaN and inf have another exponent.
 //!
+//! With the exactness flag a step tells whether u - T2 is r, u being the new T2, or with one window whether
+//! r is 0. Lanes share that flag, four by four: what one drops, four are taken to drop.
+//!
 //! A step drops nothing where u2 (u1) is the smallest subnormal's, 2^UNIT: so a column of zeros is
 //! exact, at the lowest anchor, whose grid that is.
 //!
@@ -381,7 +384,7 @@ const SLOTS: usize = 6;
 /// The windows.
 pub(crate) const T1: usize = 0;
 pub(crate) const T2: usize = 1;
-/// Bits of what was dropped in a lane of any of the four vectors, in the place of the first.
+/// What [`Lanes`] says was dropped, in the place of the first of the four vectors.
 pub(crate) const DROPPED: usize = 2;
 /// The first anchor; NaN in an open column.
 pub(crate) const A1: usize = 3;
@@ -613,7 +616,8 @@ fn possible<S: Simd>(simd: S, a1: S::f64s) -> S::f64s {
 pub(crate) struct Lanes<S: Simd> {
     pub t1: [S::f64s; 4],
     pub t2: [S::f64s; 4],
-    /// Bits of what was dropped: none if nothing was. (Four such would be as much as the windows.)
+    /// Bits in which what T2 took differs from r (or, with one window, r's): none if nothing was
+    /// dropped. Of all four vectors, for four such would be as much again as the windows.
     pub dropped: S::u64s,
     /// Bits in which a T1 has changed.
     pub seen: S::u64s,
@@ -681,7 +685,9 @@ impl<S: Simd> Lanes<S> {
                 let u = t2 + r;
                 self.t2[i] = u;
                 if FLAG {
-                    // (Equal numbers have equal bits: neither is -0.)
+                    // Equal numbers have equal bits: neither is -0. And others differ in more than the
+                    // sign, so that the bits are not those of a zero: T2 is nearer to T2 + r than
+                    // T2 - r is.
                     let kept = if FMA { u.mul_sub(one, t2) } else { u - t2 };
                     self.dropped |= bits::<S>(kept) ^ bits::<S>(r);
                 }

@@ -10,7 +10,7 @@ use families::{
     compare, strew, Backwards, Family, Input, Tested, BLOCKS_PER_FLUSH, GROUPS, GROUPS_PER_BLOCK,
     NARROW_FROM, NARROW_GROUPS, NARROW_GROUPS_PER_BLOCK, WIDEN_REST,
 };
-use mean_core::{exact_mean, levels, mean, Element, Float, BF16, F16};
+use mean_core::{exact_mean, levels, mean, Float, BF16, F16};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 
