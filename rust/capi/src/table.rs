@@ -21,6 +21,8 @@ const SHORT: usize = 16;
 /// Bytes of an array of which most come from memory: from there on they are asked for early, which costs a
 /// tenth in a cache, and spares a quarter from memory.
 const FAR: usize = 1 << 24;
+/// But not those of narrow tables, which follow one another.
+const WIDE: usize = TILE / 2;
 
 /// The elements of the cells along one axis: a column for each.
 pub(crate) struct Table<'a, E> {
@@ -94,6 +96,8 @@ impl<'a, E: Element> Table<'a, E> {
             _ => SLAB,
         };
         shape.columns = columns.len.min(slab);
+        let width = shape.columns * shape.copies;
+        let elements = cells.iter().fold(n, |n, axis| n.saturating_mul(axis.len));
         Some(Self {
             level,
             source,
@@ -105,9 +109,7 @@ impl<'a, E: Element> Table<'a, E> {
             in_place,
             runs,
             apart,
-            far: in_place
-                && cells.iter().fold(n, |n, axis| n.saturating_mul(axis.len))
-                    >= FAR / size_of::<E>(),
+            far: in_place && width >= WIDE && elements >= FAR / size_of::<E>(),
             buffer: vec![],
         })
     }
@@ -194,26 +196,27 @@ impl<'a, E: Element> Table<'a, E> {
 }
 
 impl<E: Element> Rows<E> for Table<'_, E> {
+    fn is_far(&self) -> bool {
+        self.far
+    }
+
     fn rows_and_next(
         &mut self,
         [rows, columns]: [Range<usize>; 2],
         next: Option<[Range<usize>; 2]>,
     ) -> [[&[E]; ROWS]; 2] {
         let mut next_rows: [&[E]; ROWS] = [&[]; ROWS];
-        if self.far {
-            let (beyond, [rows, columns]) = match next {
-                Some(next) => (Some(0), next),
-                None => (self.to_next(), [0..self.shape.rows.min(ROWS), 0..columns.len()]),
-            };
-            for (next, row) in next_rows.iter_mut().zip(rows) {
-                let Some((beyond, row)) = beyond.zip(self.row_in_place(row, &columns)) else {
-                    break;
-                };
-                let row = row.cast::<u8>().wrapping_offset(beyond).cast();
-                // SAFETY: elements of a row of this table or the next, in memory and not in the
-                // buffer; `new`'s caller vouches for them.
-                *next = unsafe { std::slice::from_raw_parts(row, columns.len()) };
-            }
+        let (beyond, [places, next_columns]) = match next {
+            Some(next) => (Some(0), next),
+            None => (self.to_next(), [0..self.shape.rows.min(ROWS), 0..columns.len()]),
+        };
+        for (next, row) in next_rows.iter_mut().zip(places) {
+            let row = self.row_in_place(row, &next_columns);
+            let Some((beyond, row)) = beyond.zip(row) else { break };
+            let row = row.cast::<u8>().wrapping_offset(beyond).cast();
+            // SAFETY: elements of a row of this table or the next, in memory and not in the buffer;
+            // `new`'s caller vouches for them.
+            *next = unsafe { std::slice::from_raw_parts(row, next_columns.len()) };
         }
         [self.rows(rows, columns), next_rows]
     }

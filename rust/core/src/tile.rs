@@ -91,8 +91,13 @@ pub trait Rows<E> {
     /// follows them in the array is not read.
     fn rows(&mut self, rows: Range<usize>, columns: Range<usize>) -> [&[E]; ROWS];
 
+    /// Whether rows are worth asking for early.
+    fn is_far(&self) -> bool {
+        false
+    }
+
     /// The same, and those that are to be `next`, so that they are fetched meanwhile (without them: those
-    /// of the next table, as many columns); or nothing (empty) if they are near, or are not yet anywhere.
+    /// of the next table, as many columns); or nothing (empty) where there are none.
     fn rows_and_next(
         &mut self,
         [rows, columns]: [Range<usize>; 2],
@@ -497,6 +502,7 @@ fn sweep<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
     let stride = if shape.is_one_block() { 0 } else { SLOTS * group };
     let mut padded = [[E::signed(false, 0); MOST]; ROWS];
     let mut few = Few::new();
+    let is_far = table.is_far();
     let tile = |first_group: usize| {
         let end = columns.min((first_group + groups_of_tile) * group);
         (first_group * group).min(columns.saturating_sub(group))..end
@@ -507,13 +513,19 @@ fn sweep<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
         let groups = width.div_ceil(group);
         for from in (0..shape.rows).step_by(ROWS) {
             let until = shape.rows.min(from + ROWS);
+            let now = [from..until, first..end];
             let next = if until < shape.rows {
                 Some([until..shape.rows.min(until + ROWS), first..end])
             } else {
                 (end < columns)
                     .then(|| [0..shape.rows.min(ROWS), tile(first_group + groups_of_tile)])
             };
-            let [rows, next] = table.rows_and_next([from..until, first..end], next);
+            let [rows, next] = if is_far {
+                table.rows_and_next(now, next)
+            } else {
+                let [rows, columns] = now;
+                [table.rows(rows, columns), [&[] as &[E]; ROWS]]
+            };
             let rows = &rows[..until - from];
             let pad;
             let rows = if width < group {
@@ -526,7 +538,9 @@ fn sweep<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
             let carries = plan.carries && from > 0 && from % plan.segment == 0;
             for i in 0..groups {
                 let at = start_of(i, group, width);
-                fetch(&next, at..at + group);
+                if is_far {
+                    fetch(&next, at..at + group);
+                }
                 if FLAG && FMA && shape.is_one_block() {
                     let sums = few.sums::<S, E>(simd, plan, rows, at);
                     if sums.is_some_and(

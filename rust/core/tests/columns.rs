@@ -84,6 +84,10 @@ impl<F: Tested> Rows<F> for InPlace<'_, F> {
         self.part([rows, columns])
     }
 
+    fn is_far(&self) -> bool {
+        true
+    }
+
     fn rows_and_next(
         &mut self,
         now: [Range<usize>; 2],
