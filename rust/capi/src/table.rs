@@ -39,7 +39,7 @@ pub(crate) struct Table<'a, E> {
     runs: bool,
     /// Whether each cell is one run, to be read by itself.
     apart: bool,
-    /// Whether so much is read in place that no cache holds it.
+    /// Whether wide rows are read in place, and more of them than a cache holds.
     far: bool,
     buffer: Vec<E>,
 }

@@ -14,9 +14,10 @@
 //! | `quotient.rs` | sum / n in integers |
 //! | `integer.rs` | integers, truth values and times: their sums, in 128 bits |
 //! | `runs.rs` | elements that do not lie in one slice |
-//! | `source.rs` | where the kernel takes its elements from: a slice, or elements that lie apart |
+//! | `source.rs` | where the kernel takes its elements from: a slice, all but its NaNs, elements that lie apart |
 //! | `environment.rs` | the caller's floating-point environment |
 //! | `tile.rs` | the means of many columns at once |
+//! | `few.rs` | the same of a few rows, where their sums prove themselves exact |
 //! | `rows.rs` | the means of many runs of equal length |
 //! | `transpose.rs` | runs of neighbours as the columns of a table |
 //! | `finish.rs` | the certificate in lanes: many means, proved without a division |

@@ -91,13 +91,13 @@ pub trait Rows<E> {
     /// follows them in the array is not read.
     fn rows(&mut self, rows: Range<usize>, columns: Range<usize>) -> [&[E]; ROWS];
 
-    /// Whether rows are worth asking for early.
+    /// Whether [`Rows::rows_and_next`] is to be asked instead, because rows come from far memory.
     fn is_far(&self) -> bool {
         false
     }
 
-    /// The same, and those that are to be `next`, so that they are fetched meanwhile (without them: those
-    /// of the next table, as many columns); or nothing (empty) where there are none.
+    /// [`Rows::rows`], and those that are to be `next`, so that they are fetched meanwhile (without them:
+    /// those of the next table, as many columns); or nothing (empty) where there are none.
     fn rows_and_next(
         &mut self,
         [rows, columns]: [Range<usize>; 2],
@@ -513,18 +513,16 @@ fn sweep<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
         let groups = width.div_ceil(group);
         for from in (0..shape.rows).step_by(ROWS) {
             let until = shape.rows.min(from + ROWS);
-            let now = [from..until, first..end];
-            let next = if until < shape.rows {
-                Some([until..shape.rows.min(until + ROWS), first..end])
-            } else {
-                (end < columns)
-                    .then(|| [0..shape.rows.min(ROWS), tile(first_group + groups_of_tile)])
-            };
             let [rows, next] = if is_far {
-                table.rows_and_next(now, next)
+                let next = if until < shape.rows {
+                    Some([until..shape.rows.min(until + ROWS), first..end])
+                } else {
+                    (end < columns)
+                        .then(|| [0..shape.rows.min(ROWS), tile(first_group + groups_of_tile)])
+                };
+                table.rows_and_next([from..until, first..end], next)
             } else {
-                let [rows, columns] = now;
-                [table.rows(rows, columns), [&[] as &[E]; ROWS]]
+                [table.rows(from..until, first..end), [&[] as &[E]; ROWS]]
             };
             let rows = &rows[..until - from];
             let pad;
