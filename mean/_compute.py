@@ -19,6 +19,8 @@ except ImportError:  # before NumPy 1.25
     from numpy import AxisError  # type: ignore[attr-defined,no-redef]
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     _Float = TypeVar("_Float", np.float16, np.float32, np.float64)
@@ -92,7 +94,7 @@ _FLOAT64 = np.dtype(np.float64)
 _OF_FLOAT64 = _SHORT_CUTS[_FLOAT64]
 #: Up to so many elements that are not of C order are sooner copied than described.
 _WORTH_COPYING = 1000
-_from_buffer, _mean_reduce, _NULL, _ndarray = ffi.from_buffer, lib.mean_reduce, ffi.NULL, np.ndarray
+_from_buffer, _mean_run, _ndarray = ffi.from_buffer, lib.mean_run, np.ndarray
 
 
 @overload
@@ -221,7 +223,17 @@ def compute_mean(
                 to_copy = False
             return compute_mean(np.ascontiguousarray(a)) if to_copy else _by_plan(a, None, False)
         if type(axis) is int:
-            return _by_plan(a, axis, bool(keepdims))
+            try:
+                data = _from_buffer(a)
+                plans = _PLANS[a.shape, a.dtype, axis, keepdims]
+                plan = plans.pop()
+            except (KeyError, IndexError, TypeError, ValueError):  # no such plan, no C order ...
+                plan = None
+            if plan is None:
+                return _by_plan(a, axis, keepdims)
+            means = plan.means(data)
+            plans.append(plan)
+            return means
     return _reduce(a, axis, dtype, out, keepdims, where, skipna)
 
 
@@ -243,12 +255,26 @@ class _Plan:
         if known is None:
             raise _no_mean_of(dtype)
         axes = _axes(axis, len(shape))
-        self.means: NDArray[Any] = np.empty(_result_shape(shape, axes, keepdims), known.mean)
+        self.shape = shape
+        self.result: NDArray[Any] = np.empty(_result_shape(shape, axes, keepdims), known.mean)
         self.array, *self.alive = _describe(shape, strides, known.tag)
-        means, *self.alive_too = _describe_array(self.means, _tag_of_result(known.mean))
-        self.arguments = self.array, ffi.NULL, axes, 0, means, ffi.NULL
-        # A scalar of what has no axes, an array of its own of else.
-        self.copy = self.means.__copy__ if self.means.ndim else partial(self.means.__getitem__, ())
+        out, *alive = _describe_array(self.result, _tag_of_result(known.mean))
+        self.reduction = ffi.new(_REDUCTION, {"array": self.array, "axes": axes, "out": out})
+        self.alive += out, *alive
+        # Of no axes a scalar; of few numbers a copy, so that the plan may be used again.
+        self.copy: Callable[[], Any] | None = None
+        if not self.result.ndim:
+            self.copy = partial(self.result.__getitem__, ())
+        elif self.result.size <= _MOST_MEANS:
+            self.copy = self.result.__copy__
+
+    def means(self, data: Any) -> Any:
+        """Return the means of the array that begins at `data`."""
+        self.array.data = data
+        status = _mean_run(self.reduction)
+        if status:
+            raise MeanError(Status(status), f"got an array of shape {self.shape}")
+        return self.result if self.copy is None else self.copy()
 
 
 #: By what makes them, the plans that no call is using: to make one takes longer than a short mean.
@@ -261,19 +287,15 @@ _FIRST = (slice(1),)
 
 def _by_plan(a: NDArray[Any], axis: int | None, keepdims: bool) -> Any:
     """Return the means along one axis or all of them, by a plan that is used again."""
-    key: Any
     try:
+        key: Any = a.shape, a.dtype, axis, keepdims
         try:
             data = _from_buffer(a)
-            key = a.shape, a.dtype, axis, keepdims
         except ValueError:
             # A view of the first element alone is of C order, and begins where all of them do.
-            data = _from_buffer(a[_FIRST * a.ndim])
-            key = a.shape, a.dtype, axis, keepdims, a.strides
+            data, key = _from_buffer(a[_FIRST * a.ndim]), (*key, a.strides)
         plans = _PLANS.get(key)
     except (TypeError, ValueError):  # not hashable, no buffer
-        plans, data = None, None
-    if data is None:
         return _reduce(a, axis, None, None, keepdims, True, False)
     try:
         plan = plans.pop() if plans else None
@@ -281,18 +303,13 @@ def _by_plan(a: NDArray[Any], axis: int | None, keepdims: bool) -> Any:
         plan = None
     plan = plan or _Plan(*key)
     # (`data` holds the array's memory until the call has returned.)
-    plan.array.data = data
-    status = _mean_reduce(*plan.arguments)
-    if status:
-        raise MeanError(Status(status), f"got an array of shape {a.shape}")
-    if plan.means.size > _MOST_MEANS:
-        return plan.means
-    means = plan.copy()
-    if plans is None:
-        if len(_PLANS) >= _MOST_PLANS:
-            _PLANS.clear()
-        plans = _PLANS.setdefault(key, [])
-    plans.append(plan)
+    means = plan.means(data)
+    if plan.copy is not None:
+        if plans is None:
+            if len(_PLANS) >= _MOST_PLANS:
+                _PLANS.clear()
+            plans = _PLANS.setdefault(key, [])
+        plans.append(plan)
     return means
 
 
@@ -369,7 +386,8 @@ def _call(
     return status, empty[0]
 
 
-_ARRAY, _SHAPE, _STRIDES = map(ffi.typeof, ["mean_array *", "size_t[]", "ptrdiff_t[]"])
+_ARRAY, _REDUCTION = ffi.typeof("mean_array *"), ffi.typeof("mean_reduction *")
+_SHAPE, _STRIDES = ffi.typeof("size_t[]"), ffi.typeof("ptrdiff_t[]")
 
 
 def _describe(shape: tuple[int, ...], strides: tuple[int, ...] | None, tag: int) -> tuple[Any, ...]:

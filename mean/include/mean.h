@@ -229,6 +229,36 @@ typedef struct mean_array {
     const ptrdiff_t *strides;
 } mean_array;
 
+/**
+ * The arguments of mean_reduce(), kept together.
+ */
+typedef struct mean_reduction {
+    /**
+     * The array.
+     */
+    const struct mean_array *array;
+    /**
+     * Null, or which elements count.
+     */
+    const struct mean_array *mask;
+    /**
+     * The axes, bit by bit.
+     */
+    uint64_t axes;
+    /**
+     * The result.
+     */
+    const struct mean_array *out;
+    /**
+     * Null, or receives the number of cells in which no element counts.
+     */
+    size_t *empty_cells;
+    /**
+     * 0, or MEAN_SKIP_NAN.
+     */
+    uint32_t flags;
+} mean_reduction;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -506,6 +536,17 @@ mean_status mean_reduce(const struct mean_array *array,
                         uint32_t flags,
                         const struct mean_array *out,
                         size_t *empty_cells);
+
+/**
+ * mean_reduce() with arguments that are kept. For foreign-function interfaces, in which each argument
+ * costs as much as a short mean.
+ *
+ * @param reduction  the arguments of mean_reduce()
+ * @return MEAN_NULL_POINTER if reduction is null; else as mean_reduce()
+ *
+ * @pre Unless it is null, `reduction` must point to a mean_reduction; and as for mean_reduce().
+ */
+mean_status mean_run(const struct mean_reduction *reduction);
 
 /**
  * What a status means and how to mend it, in one line of English.

@@ -160,6 +160,7 @@ static void reductions(void)
     int64_t t = 0;
     size_t empty = 99;
     mean_array out = array(d, MEAN_DTYPE_F64, 1, columns, NULL);
+    mean_reduction reduction = {&in, &where, 1, &out, &empty, 0};
     mean_array a;
 
     EXPECT(mean_reduce(&in, NULL, 1, 0, &out, &empty) == MEAN_OK && empty == 0);
@@ -193,6 +194,16 @@ static void reductions(void)
     EXPECT(mean_reduce(&a, NULL, 1, MEAN_SKIP_NAN, &out, NULL) == MEAN_OK && t == 2);
     a.dtype |= MEAN_DTYPE_SWAPPED;
     EXPECT(mean_reduce(&a, NULL, 1, MEAN_SKIP_NAN, &out, NULL) == MEAN_OK);
+
+    /* Arguments that are kept: each of them gets where it belongs. */
+    out = array(d, MEAN_DTYPE_F64, 1, columns, NULL);
+    EXPECT(mean_run(&reduction) == MEAN_OK && empty == 1);
+    EXPECT(d[0] == 2.5 && isnan(d[1]) && isnan(d[2]));
+    reduction.flags = MEAN_SKIP_NAN;
+    EXPECT(mean_run(&reduction) == MEAN_OK && d[2] == 3);
+    reduction.axes = 4;
+    EXPECT(mean_run(&reduction) == MEAN_BAD_AXIS);
+    EXPECT(mean_run(NULL) == MEAN_NULL_POINTER);
 }
 
 /* What mean_reduce() refuses; the result must be left alone. */

@@ -587,6 +587,47 @@ pub unsafe extern "C" fn mean_reduce(
     unsafe { reduce::reduce(array, mask, axes, flags, out, empty_cells) }
 }
 
+/// The arguments of mean_reduce(), kept together.
+#[derive_ReprC]
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(non_camel_case_types)] // the name is C's
+pub struct mean_reduction {
+    /// The array.
+    pub array: *const mean_array,
+    /// Null, or which elements count.
+    pub mask: *const mean_array,
+    /// The axes, bit by bit.
+    pub axes: u64,
+    /// The result.
+    pub out: *const mean_array,
+    /// Null, or receives the number of cells in which no element counts.
+    pub empty_cells: *mut usize,
+    /// 0, or MEAN_SKIP_NAN.
+    pub flags: u32,
+}
+
+/// mean_reduce() with arguments that are kept. For foreign-function interfaces, in which each argument
+/// costs as much as a short mean.
+///
+/// @param reduction  the arguments of mean_reduce()
+/// @return MEAN_NULL_POINTER if reduction is null; else as mean_reduce()
+///
+/// # Safety
+///
+/// Unless it is null, `reduction` must point to a mean_reduction; and as for mean_reduce().
+#[ffi_export]
+pub unsafe extern "C" fn mean_run(reduction: *const mean_reduction) -> mean_status {
+    if reduction.is_null() {
+        return mean_status::MEAN_NULL_POINTER;
+    }
+    // SAFETY: not null, so the caller vouches for it.
+    let mean_reduction { array, mask, axes, out, empty_cells, flags } =
+        unsafe { reduction.read_unaligned() };
+    // SAFETY: the caller keeps this function's contract, which is `reduce::reduce`'s.
+    unsafe { reduce::reduce(array, mask, axes, flags, out, empty_cells) }
+}
+
 /// What a status means and how to mend it, in one line of English.
 ///
 /// @param status  any value, also one that is no status

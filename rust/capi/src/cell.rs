@@ -1,7 +1,7 @@
 //! The elements of one cell of the result after the other: in place where they lie side by side, one by
 //! one where they are on one line, else packed into a small buffer.
 
-use crate::gather::{gather, Source};
+use crate::gather::{gather, gather_every, Source};
 use crate::layout::{Axis, Odometer, Place};
 use crate::line::Line;
 use mean_core::{mean_as, vectorize, Binary, Element, Level, Runs};
@@ -14,11 +14,27 @@ const WORTH_READING_IN_PLACE: usize = 256;
 const WORTH_A_LINE: usize = 1024;
 /// The same of elements side by side, of which some are missing.
 const WORTH_SKIPPING: usize = 32;
+/// Up to so many elements of one line are copied one by one.
+const FEW: usize = 16;
+
+/// How the elements of a cell are read, if their mean can be had so.
+enum Way {
+    /// They are one line side by side, and all count.
+    InPlace,
+    /// Only what is missing does not count.
+    Present,
+    /// They are one line, all count, and many lie apart.
+    Strided,
+    /// Or few.
+    Few,
+    /// Run by run.
+    Runs,
+}
 
 /// The cell whose mean is to be taken.
 pub(crate) struct Cell<'a, E> {
     level: Level,
-    source: &'a Source,
+    source: &'a Source<'a>,
     cells: Odometer<'a>,
     /// The innermost axis, and the lines along it.
     inner: Axis,
@@ -26,11 +42,9 @@ pub(crate) struct Cell<'a, E> {
     /// How many elements of the line have been read, and whether there is no further line.
     read: usize,
     ended: bool,
+    way: Way,
+    /// Whether runs are where they are in memory.
     in_place: bool,
-    /// Whether they are on one line, but not side by side.
-    strided: bool,
-    /// Whether they are one line side by side, of which only what is missing does not count.
-    present: bool,
     /// The run, so far as it is packed; else where it is.
     buffer: Vec<E>,
     room: usize,
@@ -49,19 +63,30 @@ impl<'a, E: Element> Cell<'a, E> {
     ///
     /// Every element of `source`, with its other part and its truth value, must be readable in every
     /// cell as long as this cell lives, and nothing may write to them.
-    pub unsafe fn new(level: Level, source: &'a Source, cells: &'a [Axis], first: Place) -> Self {
+    pub unsafe fn new(
+        level: Level,
+        source: &'a Source<'a>,
+        cells: &'a [Axis],
+        first: Place,
+    ) -> Self {
         const ONE: Axis = Axis { len: 1, data: 0, mask: 0, out: 0 };
         let (&inner, outer) = source.axes.split_last().unwrap_or((&ONE, &[]));
         let size = size_of::<E>();
         let plain = source.is_plain();
         let side_by_side = inner.len == 1 || inner.data == size as isize;
         let aligned = source.is_aligned::<E>(first, outer.iter().chain(cells));
-        let long = outer.is_empty() || inner.len >= WORTH_READING_IN_PLACE;
-        let in_place = plain && side_by_side && aligned && long;
-        let strided = plain && !side_by_side && outer.is_empty() && inner.len >= WORTH_A_LINE;
+        let one_line = outer.is_empty();
+        let in_place =
+            plain && side_by_side && aligned && (one_line || inner.len >= WORTH_READING_IN_PLACE);
         let skips = source.mask.is_none() && source.skip == Some(0) && !source.swapped;
-        let present =
-            skips && side_by_side && aligned && outer.is_empty() && inner.len >= WORTH_SKIPPING;
+        let way = match inner.len {
+            _ if !one_line => Way::Runs,
+            _ if in_place => Way::InPlace,
+            ..=FEW if plain => Way::Few,
+            WORTH_A_LINE.. if plain && !side_by_side => Way::Strided,
+            WORTH_SKIPPING.. if skips && side_by_side && aligned => Way::Present,
+            _ => Way::Runs,
+        };
         let elements = source.axes.iter().fold(1_usize, |n, axis| n.saturating_mul(axis.len));
         let room = if in_place { 0 } else { elements.min(BUFFER / size) };
         Self {
@@ -72,9 +97,8 @@ impl<'a, E: Element> Cell<'a, E> {
             lines: Odometer::new(outer, first),
             read: 0,
             ended: false,
+            way,
             in_place,
-            strided,
-            present,
             buffer: vec![],
             room,
             packed: 0,
@@ -103,16 +127,30 @@ impl<'a, E: Element> Cell<'a, E> {
     /// The mean; `None` where no element counts.
     pub fn mean(&mut self, format: Binary) -> Option<u64> {
         let data = self.source.data.wrapping_offset(self.cells.place.data);
-        let mean = if self.strided {
-            // SAFETY: `new`'s caller vouches for the elements of the line.
-            let line = unsafe { Line::<E>::new(data, &self.inner) };
-            E::mean_of_strided(self.level, line, format)
-        } else if self.present {
-            // SAFETY: a line of elements side by side, native and aligned; as above.
-            let elements = unsafe { std::slice::from_raw_parts(data.cast::<E>(), self.inner.len) };
-            E::mean_of_present(self.level, elements, format)
-        } else {
-            None
+        let (len, stride) = (self.inner.len, self.inner.data);
+        let mean = match self.way {
+            Way::InPlace | Way::Present => {
+                // SAFETY: a line of elements side by side, native and aligned; `new`'s caller vouches
+                // for them.
+                let elements = unsafe { std::slice::from_raw_parts(data.cast::<E>(), len) };
+                if let Way::InPlace = self.way {
+                    mean_as(self.level, elements, len as u64, format)
+                } else {
+                    E::mean_of_present(self.level, elements, format)
+                }
+            }
+            Way::Strided => {
+                // SAFETY: `new`'s caller vouches for the elements of the line.
+                let line = unsafe { Line::<E>::new(data, &self.inner) };
+                E::mean_of_strided(self.level, line, format)
+            }
+            Way::Few => {
+                let mut few = [E::zero(); FEW];
+                // SAFETY: as above.
+                unsafe { gather_every(&mut few[..len], data, stride) };
+                mean_as(self.level, &few[..len], len as u64, format)
+            }
+            Way::Runs => None,
         };
         if mean.is_some() {
             return mean;

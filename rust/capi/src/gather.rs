@@ -4,16 +4,16 @@
 //! that no caller has promised. (Across gaps of less than a vector the compiler may load and discard,
 //! where it knows that there is another element beyond.)
 
-use crate::layout::{Axis, PerAxis, Place};
+use crate::layout::{Axis, Place};
 use mean_core::Element;
 
 /// Where the elements are.
-pub(crate) struct Source {
+pub(crate) struct Source<'a> {
     pub data: *const u8,
     /// A truth value for each element; where it is 0, the element does not count.
     pub mask: Option<*const u8>,
     /// The axes of the elements within a cell.
-    pub axes: PerAxis<Axis>,
+    pub axes: &'a [Axis],
     /// Whether their bytes are in the other order.
     pub swapped: bool,
     /// Where NaNs do not count: the distance to the other part of a complex number, which must not
@@ -21,17 +21,17 @@ pub(crate) struct Source {
     pub skip: Option<isize>,
 }
 
-impl Source {
+impl Source<'_> {
     /// Whether all elements count, and are what they are in memory.
     pub fn is_plain(&self) -> bool {
         !self.swapped && self.skip.is_none() && self.mask.is_none()
     }
 
     /// Whether the element at `first` is aligned, and so are all others along `axes`.
-    pub fn is_aligned<'a, E>(
+    pub fn is_aligned<'b, E>(
         &self,
         first: Place,
-        mut axes: impl Iterator<Item = &'a Axis>,
+        mut axes: impl Iterator<Item = &'b Axis>,
     ) -> bool {
         self.data.wrapping_offset(first.data).cast::<E>().is_aligned()
             && axes.all(|axis| axis.data % align_of::<E>() as isize == 0)

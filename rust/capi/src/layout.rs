@@ -45,8 +45,8 @@ impl Place {
     }
 }
 
-/// The axes of the cells and of the elements within a cell, outermost first, and where they begin.
-#[derive(Debug, PartialEq, Eq)]
+/// The axes of the cells and of the elements within a cell, and where they begin.
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub first: Place,
     pub kept: PerAxis<Axis>,
@@ -54,15 +54,15 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// The layout in the order of memory, of axes that are not empty: `kept`, then `reduced`.
-    pub fn new(mut kept: PerAxis<Axis>, mut reduced: PerAxis<Axis>) -> Self {
+    /// Brings the axes, none of which is empty, into the order of memory, outermost first.
+    pub fn sort(&mut self) {
+        let Self { first, kept, reduced } = self;
         // What is repeated does not change a mean.
         reduced.retain(|axis| axis.data != 0 || axis.mask != 0);
-        let mut first = Place::default();
-        for axes in [&mut kept, &mut reduced] {
+        for axes in [kept, reduced] {
             axes.retain(|axis| axis.len != 1);
             for axis in axes.iter_mut().filter(|axis| axis.data < 0) {
-                first = first.moved(axis, axis.len as isize - 1);
+                *first = first.moved(axis, axis.len as isize - 1);
                 (axis.data, axis.mask, axis.out) = (-axis.data, -axis.mask, -axis.out);
             }
             axes.sort_by_key(|axis| std::cmp::Reverse(axis.data));
@@ -75,7 +75,6 @@ impl Layout {
                 }
             }
         }
-        Self { first, kept, reduced }
     }
 }
 

@@ -5,6 +5,7 @@
 //! | `boundary.rs` | the ABI: statuses, version, exported functions. `mean.h` is rendered from it |
 //! | `call.rs` | one `mean_<type>` call: the checks in their documented order, the slice, the caught panic |
 //! | `reduce.rs` | one `mean_reduce` call: the checks, then cell after cell |
+//! | `view.rs` | arrays as the caller describes them, and how the axes of several go together |
 //! | `layout.rs` | axes: which elements make a cell, in the order of memory |
 //! | `table.rs` | cells side by side, as the columns of a table |
 //! | `cell.rs` | the elements of one cell after the other, in place or packed into a small buffer |
@@ -25,6 +26,7 @@ mod line;
 mod reduce;
 mod simd;
 mod table;
+mod view;
 
 pub use boundary::*;
 

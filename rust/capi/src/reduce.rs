@@ -6,13 +6,11 @@ use crate::boundary::{
 use crate::call::guard;
 use crate::cell::Cell;
 use crate::gather::Source;
-use crate::layout::{Axis, Layout, PerAxis, Place};
+use crate::layout::{Axis, Layout, Place};
 use crate::simd;
 use crate::table::Table;
+use crate::view::{View, MAX_NDIM};
 use mean_core::{Binary, Element, Float, Level};
-
-/// The most axes of an array.
-const MAX_NDIM: usize = 64;
 
 /// What there is to know of a tag.
 pub(crate) struct Dtype {
@@ -73,11 +71,11 @@ impl Dtype {
 }
 
 /// A checked reduction.
-pub(crate) struct Job {
+pub(crate) struct Job<'a> {
     level: Level,
-    source: Source,
+    source: Source<'a>,
     /// The axes of the cells, and the first cell.
-    kept: PerAxis<Axis>,
+    kept: &'a [Axis],
     first: Place,
     out: *mut u8,
     format: Binary,
@@ -103,9 +101,9 @@ pub(crate) unsafe fn reduce(
             return Err(mean_status::MEAN_NULL_POINTER);
         }
         // SAFETY: not null, so the caller vouches for it; so also for the next two.
-        let array = unsafe { View::new(array) }?;
+        let mut array = unsafe { View::new(array) }?;
         // SAFETY: as above.
-        let out = unsafe { View::new(out) }?;
+        let mut out = unsafe { View::new(out) }?;
         // SAFETY: as above.
         let mask = if mask.is_null() { None } else { Some(unsafe { View::new(mask) }?) };
         if flags & !MEAN_SKIP_NAN != 0 {
@@ -123,17 +121,10 @@ pub(crate) unsafe fn reduce(
         if ndim < MAX_NDIM && axes >> ndim != 0 {
             return Err(mean_status::MEAN_BAD_AXIS);
         }
-        let is_reduced = |k: usize| axes >> k & 1 != 0;
-
-        let strides = array.strides(dtype.size * dtype.parts)?;
-        let out_strides =
-            out.axes_of(axes, array.shape, out.strides(out_dtype.size * out_dtype.parts)?)?;
-        let mask_strides = match &mask {
-            Some(mask) => mask.broadcast_to(array.shape, mask.strides(1)?)?,
-            None => PerAxis::from_elem(0, ndim),
-        };
-        let cells = (0..ndim).filter(|&k| !is_reduced(k)).map(|k| array.shape[k]);
-        if cells.into_iter().any(|len| len == 0) {
+        array.size = (dtype.size * dtype.parts) as isize;
+        out.size = (out_dtype.size * out_dtype.parts) as isize;
+        let mut layout = Layout::default();
+        if !array.lay_out(mask.as_ref(), &out, axes, &mut layout)? {
             // SAFETY: the caller vouches for it unless it is null.
             unsafe { write_count(empty_cells, 0) };
             return Ok(());
@@ -148,44 +139,29 @@ pub(crate) unsafe fn reduce(
         {
             return Err(mean_status::MEAN_NULL_POINTER);
         }
-
-        let axis = |k: usize| Axis {
-            len: array.shape[k],
-            data: strides[k],
-            mask: mask_strides[k],
-            out: out_strides[k],
-        };
-        let (mut kept, mut reduced) = (PerAxis::new(), PerAxis::new());
-        for k in 0..ndim {
-            if is_reduced(k) {
-                reduced.push(axis(k))
-            } else {
-                kept.push(axis(k))
-            }
-        }
         let skip = flags & MEAN_SKIP_NAN != 0;
         let split = dtype.parts == 2 && skip;
         if dtype.parts == 2 && !skip {
             // The parts are one more axis.
-            kept.push(Axis {
+            layout.kept.push(Axis {
                 len: 2,
                 data: dtype.size as isize,
                 mask: 0,
                 out: out_dtype.size as isize,
             });
         }
-        let Layout { first, kept, reduced } = Layout::new(kept, reduced);
+        layout.sort();
         let mut job = Job {
             level: *level,
             source: Source {
                 data: array.array.data.cast_const().cast(),
                 mask: mask_data,
-                axes: reduced,
+                axes: &layout.reduced,
                 swapped,
                 skip: skip.then_some(if split { dtype.size as isize } else { 0 }),
             },
-            kept,
-            first,
+            kept: &layout.kept,
+            first: layout.first,
             out: out.array.data.cast(),
             format,
             out_size: out_dtype.size,
@@ -219,115 +195,6 @@ unsafe fn write_count(to: *mut usize, count: usize) {
     }
 }
 
-/// An array whose shape can be read.
-struct View<'a> {
-    array: mean_array,
-    shape: &'a [usize],
-    /// None: C order without gaps.
-    given: Option<&'a [isize]>,
-}
-
-impl View<'_> {
-    /// # Safety
-    ///
-    /// `array` must point to a mean_array, whose shape and strides must point to `ndim` numbers unless
-    /// they are null.
-    unsafe fn new(array: *const mean_array) -> Result<Self, mean_status> {
-        // SAFETY: the caller vouches for it.
-        let array = unsafe { array.read_unaligned() };
-        let ndim = usize::try_from(array.ndim).ok().filter(|&ndim| ndim <= MAX_NDIM);
-        let ndim = ndim.ok_or(mean_status::MEAN_BAD_SHAPE)?;
-        if ndim == 0 {
-            return Ok(Self { array, shape: &[], given: Some(&[]) });
-        }
-        if array.shape.is_null() {
-            return Err(mean_status::MEAN_NULL_POINTER);
-        }
-        if !array.shape.is_aligned() || !array.strides.is_aligned() {
-            return Err(mean_status::MEAN_MISALIGNED);
-        }
-        // SAFETY: neither null nor misaligned; the caller vouches for `ndim` numbers.
-        let shape = unsafe { std::slice::from_raw_parts(array.shape, ndim) };
-        let given = (!array.strides.is_null()).then(|| {
-            // SAFETY: as above.
-            unsafe { std::slice::from_raw_parts(array.strides, ndim) }
-        });
-        Ok(Self { array, shape, given })
-    }
-
-    /// The strides, if the array lies within PTRDIFF_MAX bytes.
-    fn strides(&self, size: usize) -> Result<PerAxis<isize>, mean_status> {
-        let size = size as isize;
-        let mut strides = match self.given {
-            Some(strides) => PerAxis::from_slice(strides),
-            None => PerAxis::from_elem(0, self.shape.len()),
-        };
-        let (mut elements, mut dense, mut extent) = (Some(1_isize), Some(size), Some(size));
-        for (&len, stride) in self.shape.iter().zip(&mut strides).rev() {
-            let len = isize::try_from(len).ok();
-            if self.given.is_none() {
-                *stride = dense.unwrap_or(isize::MAX);
-                dense = dense.and_then(|stride| stride.checked_mul(len?.max(1)));
-            }
-            elements = elements.and_then(|n| n.checked_mul(len?));
-            extent = extent.and_then(|sum| {
-                let last = len?.saturating_sub(1).max(0);
-                sum.checked_add(stride.checked_abs()?.checked_mul(last)?)
-            });
-        }
-        if self.shape.contains(&0) || (extent.is_some() && elements.is_some()) {
-            Ok(strides)
-        } else {
-            Err(mean_status::MEAN_BAD_SHAPE)
-        }
-    }
-
-    /// The strides of a result along the axes of an array; 0 along `axes`, which are reduced.
-    fn axes_of(
-        &self,
-        axes: u64,
-        shape: &[usize],
-        strides: PerAxis<isize>,
-    ) -> Result<PerAxis<isize>, mean_status> {
-        let has_all = self.shape.len() == shape.len();
-        let mut own = self.shape.iter().zip(strides);
-        let mut along = PerAxis::new();
-        for (k, &len) in shape.iter().enumerate() {
-            let reduced = axes >> k & 1 != 0;
-            if reduced && !has_all {
-                along.push(0);
-                continue;
-            }
-            match own.next() {
-                Some((&own_len, stride)) if own_len == if reduced { 1 } else { len } => {
-                    along.push(if reduced { 0 } else { stride });
-                }
-                _ => return Err(mean_status::MEAN_BAD_SHAPE),
-            }
-        }
-        own.next().is_none().then_some(along).ok_or(mean_status::MEAN_BAD_SHAPE)
-    }
-
-    /// The strides along the axes of a larger shape, as NumPy broadcasts.
-    fn broadcast_to(
-        &self,
-        shape: &[usize],
-        strides: PerAxis<isize>,
-    ) -> Result<PerAxis<isize>, mean_status> {
-        let missing =
-            shape.len().checked_sub(self.shape.len()).ok_or(mean_status::MEAN_BAD_SHAPE)?;
-        let mut along = PerAxis::from_elem(0, missing);
-        for ((&len, &own), stride) in shape[missing..].iter().zip(self.shape).zip(strides) {
-            match own {
-                1 => along.push(0),
-                own if own == len => along.push(stride),
-                _ => return Err(mean_status::MEAN_BAD_SHAPE),
-            }
-        }
-        Ok(along)
-    }
-}
-
 /// Writes the means of all cells; returns how many cells have no element that counts.
 ///
 /// # Safety
@@ -340,13 +207,14 @@ unsafe fn means<E: Element>(job: &Job) -> usize {
         // SAFETY: cells of the result, of this size.
         unsafe { write(job.out.wrapping_offset(offset), step, means, job.out_size) };
     };
-    let table = E::takes_columns(*format).then(|| {
-        // SAFETY: the caller vouches for the elements of every cell; so also below.
-        unsafe { Table::<E>::new(*level, source, kept, *first, *format) }
-    });
+    let mut table = None;
+    if E::takes_columns(*format) {
+        // SAFETY: the caller vouches for the elements of every cell.
+        table = unsafe { Table::<E>::new(*level, source, kept, *first, *format) };
+    }
     // SAFETY: as above.
     let mut cell = unsafe { Cell::<E>::new(*level, source, kept, *first) };
-    if let Some(mut table) = table.flatten() {
+    if let Some(table) = &mut table {
         let mut means = vec![];
         loop {
             let (first, step) = (table.place(0).out, table.columns().out);

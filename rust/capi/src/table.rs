@@ -13,10 +13,11 @@ const FEW: usize = 128;
 const SLAB: usize = 8 * TILE;
 /// And of cells that lie apart, so that what is read of them at once fits a cache.
 const SLAB_OF_RUNS: usize = 256;
-/// Fewer cells are not worth a table; nor are so many of up to `SHORT` elements, which are two integers.
-const WORTH_A_TABLE: usize = 4;
-const WORTH_A_TABLE_OF_SHORT: usize = 7;
-const SHORT: usize = 16;
+/// Fewer cells are not worth a table; nor are so many of up to `SHORT` elements, unless they are runs to be
+/// read by themselves.
+const WORTH_A_TABLE: usize = 5;
+const WORTH_A_TABLE_OF_SHORT: usize = 11;
+const SHORT: usize = 128;
 
 /// Bytes of an array of which most come from memory: from there on they are asked for early, which costs a
 /// tenth in a cache, and spares a quarter from memory.
@@ -27,7 +28,7 @@ const WIDE: usize = TILE / 2;
 /// The elements of the cells along one axis: a column for each.
 pub(crate) struct Table<'a, E> {
     level: Level,
-    source: &'a Source,
+    source: &'a Source<'a>,
     columns: Axis,
     tables: Odometer<'a>,
     /// The columns in hand: the first, and how many at most.
@@ -54,13 +55,17 @@ impl<'a, E: Element> Table<'a, E> {
     /// nothing may write to them.
     pub unsafe fn new(
         level: Level,
-        source: &'a Source,
+        source: &'a Source<'a>,
         cells: &'a [Axis],
         first: Place,
         format: Binary,
     ) -> Option<Self> {
         let (&columns, outer) = cells.split_last()?;
         let n = source.axes.iter().fold(1_usize, |n, axis| n.saturating_mul(axis.len));
+        let counted = source.mask.is_none() && source.skip.is_none();
+        if !counted || columns.len < WORTH_A_TABLE || n as u64 > MOST_ROWS {
+            return None;
+        }
         let (run, row) = source.axes.last().map_or((1, 0), |axis| (axis.len, axis.data));
         let size = size_of::<E>() as isize;
         let plain =
@@ -68,9 +73,8 @@ impl<'a, E: Element> Table<'a, E> {
         let side_by_side = plain && row == size;
         let apart = side_by_side && source.axes.len() == 1 && E::takes_rows(level, n, format);
         let together = apart || run <= FEW || columns.data < row;
-        let counted = source.mask.is_none() && source.skip.is_none();
-        let worth = if n <= SHORT { WORTH_A_TABLE_OF_SHORT } else { WORTH_A_TABLE };
-        if !together || !counted || n as u64 > MOST_ROWS || columns.len < worth {
+        let short = n <= SHORT && !apart && columns.len < WORTH_A_TABLE_OF_SHORT;
+        if !together || short {
             return None;
         }
         let mut shape = Shape::new(n, columns.len);

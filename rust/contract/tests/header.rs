@@ -44,32 +44,41 @@ fn safer_ffi_declares_the_same_abi() {
     assert_eq!(our_constants["MEANPANIC"], "MEAN_PANIC");
     assert_eq!(our_constants["MEANDTYPEF64"], "MEAN_DTYPE_F64");
 
-    // Both define the enum and the struct, which one file may do once. The second enum gets another
-    // name; the second struct, too, and is compared field by field before functions take the first.
-    let (start, end) = ("typedef struct mean_array {", "} mean_array_t;");
-    let (before, rest) = witness.split_once(start).unwrap();
-    let (fields, after) = rest.split_once(end).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let witness = format!(
-        "{before} struct witness_mean_array {{ {fields} }}; typedef mean_array mean_array_t; {after}"
-    );
-    std::fs::write(folder.path().join("witness.h"), witness).unwrap();
+    // Both define the enum and the structs, which one file may do once. The second enum gets another
+    // name; the second structs, too, and are compared field by field before functions take the first.
+    let structs = [
+        ("mean_array", &["data", "dtype", "ndim", "shape", "strides"][..]),
+        ("mean_reduction", &["array", "mask", "axes", "out", "empty_cells", "flags"]),
+    ];
+    let mut separate = witness.clone();
     let mut both = String::from(
         "#include \"mean.h\"
          #include <stddef.h>
          #include <sys/types.h>
          #define mean_status witness_mean_status
          #include \"witness.h\"
-         #define OURS(field) (((struct mean_array *)0)->field)
-         #define WITNESS(field) (((struct witness_mean_array *)0)->field)
-         #define SAME(field) _Static_assert( \\
-             offsetof(struct mean_array, field) == offsetof(struct witness_mean_array, field) \\
-                 && _Generic(&OURS(field), __typeof__(&WITNESS(field)): 1, default: 0), #field)
-         _Static_assert(sizeof(mean_array) == sizeof(struct witness_mean_array), \"size\");\n",
+         #define OURS(type, field) (((struct type *)0)->field)
+         #define WITNESS(type, field) (((struct witness_##type *)0)->field)
+         #define SAME(type, field) _Static_assert( \\
+             offsetof(struct type, field) == offsetof(struct witness_##type, field) \\
+                 && _Generic(&OURS(type, field), __typeof__(&WITNESS(type, field)): 1, default: 0), #field)
+         #define SAME_SIZE(type) _Static_assert( \\
+             sizeof(struct type) == sizeof(struct witness_##type), #type)\n",
     );
-    for field in ["data", "dtype", "ndim", "shape", "strides"] {
-        writeln!(both, "SAME({field});").unwrap();
+    for (name, fields) in structs {
+        let (start, end) = (format!("typedef struct {name} {{"), format!("}} {name}_t;"));
+        let (before, rest) = separate.split_once(&start).unwrap();
+        let (body, after) = rest.split_once(&end).unwrap();
+        separate = format!(
+            "{before} struct witness_{name} {{ {body} }}; typedef {name} {name}_t; {after}"
+        );
+        writeln!(both, "SAME_SIZE({name});").unwrap();
+        for field in fields {
+            writeln!(both, "SAME({name}, {field});").unwrap();
+        }
     }
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("witness.h"), separate).unwrap();
     for (name, witness) in &witness_constants {
         let our = our_constants[name];
         writeln!(both, "_Static_assert((int){our} == (int){witness}, \"{our}\");").unwrap();
