@@ -256,31 +256,35 @@ class _Plan:
             raise _no_mean_of(dtype)
         axes = _axes(axis, len(shape))
         self.shape = shape
-        self.result: NDArray[Any] = np.empty(_result_shape(shape, axes, keepdims), known.mean)
-        self.array, *self.alive = _describe(shape, strides, known.tag)
-        out, *alive = _describe_array(self.result, _tag_of_result(known.mean))
-        self.reduction = ffi.new(_REDUCTION, {"array": self.array, "axes": axes, "out": out})
-        self.alive += out, *alive
-        # Of no axes a scalar; of few numbers a copy, so that the plan may be used again.
+        result: NDArray[Any] = np.empty(_result_shape(shape, axes, keepdims), known.mean)
+        self.array, *alive = _describe(shape, strides, known.tag)
+        self.out, *alive_too = _describe(result.shape, None, _tag_of_result(known.mean))
+        self.reduction = ffi.new(_REDUCTION, {"array": self.array, "axes": axes, "out": self.out})
+        self.alive = alive, alive_too
+        # Many means go to an array of the caller's own.
+        self.new: Callable[[], NDArray[Any]] = partial(np.empty, result.shape, known.mean)
+        # Few go to one of the plan's, of which to make a copy is faster; and without axes a scalar.
         self.copy: Callable[[], Any] | None = None
-        if not self.result.ndim:
-            self.copy = partial(self.result.__getitem__, ())
-        elif self.result.size <= _MOST_MEANS:
-            self.copy = self.result.__copy__
+        if result.size <= _MOST_COPIED:
+            self.out.data = _from_buffer(result)
+            self.copy = result.__copy__ if result.ndim else partial(result.__getitem__, ())
 
     def means(self, data: Any) -> Any:
         """Return the means of the array that begins at `data`."""
         self.array.data = data
+        if self.copy is None:
+            result = self.new()
+            self.out.data = _from_buffer(result)
         status = _mean_run(self.reduction)
         if status:
             raise MeanError(Status(status), f"got an array of shape {self.shape}")
-        return self.result if self.copy is None else self.copy()
+        return result if self.copy is None else self.copy()
 
 
 #: By what makes them, the plans that no call is using: to make one takes longer than a short mean.
 #: Some megabytes at most.
 _PLANS: dict[Any, list[_Plan]] = {}
-_MOST_PLANS, _MOST_MEANS = 1000, 64
+_MOST_PLANS, _MOST_COPIED = 1000, 64
 #: Of an axis, the first element.
 _FIRST = (slice(1),)
 
@@ -304,12 +308,11 @@ def _by_plan(a: NDArray[Any], axis: int | None, keepdims: bool) -> Any:
     plan = plan or _Plan(*key)
     # (`data` holds the array's memory until the call has returned.)
     means = plan.means(data)
-    if plan.copy is not None:
-        if plans is None:
-            if len(_PLANS) >= _MOST_PLANS:
-                _PLANS.clear()
-            plans = _PLANS.setdefault(key, [])
-        plans.append(plan)
+    if plans is None:
+        if len(_PLANS) >= _MOST_PLANS:
+            _PLANS.clear()
+        plans = _PLANS.setdefault(key, [])
+    plans.append(plan)
     return means
 
 

@@ -10,7 +10,7 @@ use std::ops::Range;
 /// Runs of so few neighbours are averaged side by side even where they lie apart.
 const FEW: usize = 128;
 /// So many columns are looked at in one go: means of more would be new pages of memory at each call.
-const SLAB: usize = 8 * TILE;
+const SLAB: usize = 4 * TILE;
 /// And of cells that lie apart, so that what is read of them at once fits a cache.
 const SLAB_OF_RUNS: usize = 256;
 /// Fewer cells are not worth a table; nor are so many of up to `SHORT` elements, unless they are runs to be

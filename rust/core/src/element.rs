@@ -193,7 +193,7 @@ macro_rules! float_element {
                 rows: &dyn Fn(usize, &mut [&'a [Self]]),
                 means: &mut [u64],
             ) -> Vec<usize> {
-                encoded(means, |means| rows::means_of_rows(level, n, rows, means))
+                rows::means_of_rows(level, n, rows, means)
             }
         }
     };
@@ -209,7 +209,7 @@ fn means_of_columns<E: Float>(
     if !environment::is_default() {
         return (0..shape.columns).collect();
     }
-    let mut open = encoded(means, |means| tile::means_of_columns::<E>(level, table, shape, means));
+    let mut open = tile::means_of_columns(level, table, shape, means);
     // So many are not for want of a proof: NaNs, to look for which takes one more reading of all.
     if open.len() > shape.columns / 32 {
         let specials = Specials::of_columns(level, table, shape);
@@ -219,16 +219,6 @@ fn means_of_columns<E: Float>(
         }
     }
     open
-}
-
-/// The encodings of the means that `find` finds.
-fn encoded<E: Float, R>(means: &mut [u64], find: impl FnOnce(&mut [E]) -> R) -> R {
-    let mut found = vec![E::zero(); means.len()];
-    let result = find(&mut found);
-    for (mean, found) in means.iter_mut().zip(found) {
-        *mean = found.to_bits();
-    }
-    result
 }
 
 impl Format for f64 {

@@ -55,6 +55,7 @@ impl Few {
         simd: S,
         plan: &Plan,
         rows: &[&[E]],
+        next: &[&[E]],
         at: usize,
     ) -> Option<[[S::f64s; 4]; 2]> {
         if E::BINARY.is_narrow() {
@@ -63,7 +64,7 @@ impl Few {
         if self.patience == 0 {
             return None;
         }
-        let sums = wide_sums::<S, E>(simd, plan, self.a1, rows, at);
+        let sums = wide_sums::<S, E>(simd, plan, self.a1, rows, next, at);
         if sums.is_some() {
             return sums;
         }
@@ -72,7 +73,7 @@ impl Few {
         let power = f64::from_bits(largest.to_bits() & f64::INFINITY.to_bits());
         let a1 = (power * plan.a1_of_power).max(plan.lowest);
         self.a1 = if a1.is_finite() { a1 } else { 0.0 };
-        let sums = wide_sums::<S, E>(simd, plan, self.a1, rows, at);
+        let sums = wide_sums::<S, E>(simd, plan, self.a1, rows, &[], at);
         self.patience -= u32::from(sums.is_none());
         sums
     }
@@ -84,11 +85,12 @@ fn wide_sums<S: Simd, E: Float>(
     plan: &Plan,
     a1: f64,
     rows: &[&[E]],
+    next: &[&[E]],
     at: usize,
 ) -> Option<[[S::f64s; 4]; 2]> {
     let [a1, a2] = [a1, a1 * plan.a2_of_a1].map(|anchor| S::f64s::splat(simd, anchor));
     let mut lanes = Lanes::<S>::new(simd, plan.one, [a1; 4], [a2; 4]);
-    let passed = lanes.add::<E, true, true, true>(simd, rows, at);
+    let passed = lanes.add::<E, true, true, true>(simd, rows, next, at);
     let exact = passed && !any::<S>(lanes.dropped);
     let [a, b, c, d] = lanes.t1;
     let [i, j, k, l] = lanes.t2;

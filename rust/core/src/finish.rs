@@ -65,11 +65,11 @@ use fearless_simd::{prelude::*, Simd};
 /// Below it, subnormal numbers could come up.
 const TINY: f64 = f64::from_bits((1023 - 850) << 52);
 
-/// Four vectors of means, as float64 and where they are proved, into as many `means`, and a bit for each
+/// Four vectors of means, as float64 and where they are proved, into as many encodings, and a bit for each
 /// that is not.
 #[inline(always)]
 pub(crate) fn certify<S: Simd, E: Float>(
-    means: &mut [E],
+    means: &mut [u64],
     mean: impl Fn(usize) -> (S::f64s, S::mask64s),
 ) -> u64 {
     let len = S::f64s::LEN;
@@ -83,7 +83,7 @@ pub(crate) fn certify<S: Simd, E: Float>(
     }
     // (All at once: vectors, where the conversion has an instruction.)
     for (mean, &lane) in means.iter_mut().zip(&lanes) {
-        *mean = rounded::<E>(lane);
+        *mean = rounded::<E>(lane).to_bits();
     }
     open
 }

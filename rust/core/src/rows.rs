@@ -48,7 +48,7 @@ pub(crate) fn takes(level: Level, n: usize) -> bool {
     (SHORTEST..=LONGEST).contains(&n) && dispatch!(level, simd => has_fma(simd))
 }
 
-/// The means of rows of `n` elements each, as many as `means`, and the indices of those that are open:
+/// The encodings of the means of rows of `n` elements each, as many as `means`, and the indices of those that are open:
 /// such a row holds what is not finite, or it is not proved, and its mean is unspecified. `rows` fills
 /// in some of them, from an index on.
 ///
@@ -57,7 +57,7 @@ pub(crate) fn means_of_rows<'a, E: Float + 'a>(
     level: Level,
     n: usize,
     rows: &dyn Fn(usize, &mut [&'a [E]]),
-    means: &mut [E],
+    means: &mut [u64],
 ) -> Vec<usize> {
     assert!(takes(level, n));
     dispatch!(level, simd => {
@@ -74,7 +74,7 @@ fn means_by<'a, S: Simd, E: Float + 'a, const TWO: bool>(
     simd: S,
     n: usize,
     rows: &dyn Fn(usize, &mut [&'a [E]]),
-    means: &mut [E],
+    means: &mut [u64],
 ) -> Vec<usize> {
     let len = S::f64s::LEN;
     let mut grid: Option<Grid> = None;
@@ -103,7 +103,7 @@ fn means_by<'a, S: Simd, E: Float + 'a, const TWO: bool>(
             (high[i], low[i]) = sum.unwrap_or((f64::NAN, 0.0));
             (bound[i], half_unit[i]) = grid.map_or((0.0, 0.0), |grid| (grid.bound, grid.half_unit));
         }
-        let mut proved = [E::signed(false, 0); MOST];
+        let mut proved = [0; MOST];
         let mut open = certify::<S, E>(
             &mut proved,
             #[inline(always)]

@@ -58,7 +58,7 @@ use crate::certificate::Bounded;
 use crate::element::Float;
 use crate::few::Few;
 use crate::finish::{certify, Copies, Parts, Total};
-use crate::format::Format;
+use crate::format::{Binary, Format};
 use crate::window::has_fma;
 use fearless_simd::{dispatch, prelude::*, Level, Simd};
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
@@ -143,7 +143,7 @@ impl Shape {
     }
 }
 
-/// The means of the columns of a table, at most 2^32 rows of them, and the indices of those that are
+/// The encodings of the means of the columns of a table, at most 2^32 rows of them, and the indices of those that are
 /// open: such a column holds what is not finite, or it is not proved, and its mean is unspecified.
 ///
 /// The floating-point environment is taken to be the default one.
@@ -151,7 +151,7 @@ pub(crate) fn means_of_columns<E: Float>(
     level: Level,
     table: &mut dyn Rows<E>,
     shape: Shape,
-    means: &mut [E],
+    means: &mut [u64],
 ) -> Vec<usize> {
     assert!(means.len() == shape.columns && shape.n > 0 && shape.rows as u64 <= MOST_ROWS);
     assert!(shape.copies == 1 || shape.copies * shape.columns <= TILE);
@@ -169,7 +169,7 @@ fn means_at<S: Simd, E: Float, const FMA: bool>(
     simd: S,
     table: &mut dyn Rows<E>,
     shape: Shape,
-    means: &mut [E],
+    means: &mut [u64],
 ) -> Vec<usize> {
     match (shape.n <= FEW, E::BINARY.is_narrow()) {
         (false, false) => means_by::<S, E, false, true, FMA>(simd, table, shape, means),
@@ -184,7 +184,7 @@ fn means_by<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: boo
     simd: S,
     table: &mut dyn Rows<E>,
     shape: Shape,
-    means: &mut [E],
+    means: &mut [u64],
 ) -> Vec<usize> {
     let Shape { rows, columns, copies, n, .. } = shape;
     let plan = &Plan::new::<E, TWO>(shape);
@@ -195,7 +195,7 @@ fn means_by<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: boo
     let past = memory.as_ptr().addr() % LINE / 8;
     let states = &mut memory[LINE / 8 - past..];
     let mut results = Results { n, means, open: vec![] };
-    let mut proved = [E::signed(false, 0); MOST];
+    let mut proved = [0; MOST];
     if copies == 1 {
         sweep::<S, E, FLAG, TWO, FMA>(
             simd,
@@ -238,7 +238,7 @@ fn means_by<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: boo
                     let lane = open.trailing_zeros() as usize;
                     open &= open - 1;
                     let sum = bounded::<FLAG, TWO>(state, lane, group, plan, rows);
-                    results.decide(first + lane, sum);
+                    results.decide(first + lane, sum, E::BINARY);
                 }
                 true
             },
@@ -287,27 +287,28 @@ fn means_by<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: boo
                 let state = &states[index * SLOTS * group..][..SLOTS * group];
                 bounded::<FLAG, TWO>(state, lane, group, plan, rows)
             });
-            results.decide(column, sum.reduce(|a, b| Some(add(a?, b?))).flatten());
+            let sum = sum.reduce(|a, b| Some(add(a?, b?))).flatten();
+            results.decide(column, sum, E::BINARY);
         }
     }
     results.open
 }
 
 /// The means, and the columns that have none yet.
-struct Results<'a, E> {
+struct Results<'a> {
     n: u64,
-    means: &'a mut [E],
+    means: &'a mut [u64],
     open: Vec<usize>,
 }
 
-impl<E: Float> Results<'_, E> {
+impl Results<'_> {
     /// Takes the mean from a sum, if it proves one.
     #[inline(never)]
-    fn decide(&mut self, column: usize, sum: Option<Bounded>) {
+    fn decide(&mut self, column: usize, sum: Option<Bounded>, format: Binary) {
         // (A bound above n is not what `Bounded::mean` expects, and proves little.)
         let sum = sum.filter(|sum| sum.bound <= u128::from(self.n));
-        match sum.and_then(|sum| sum.mean(self.n, E::BINARY)) {
-            Some(mean) => self.means[column] = E::from_bits(mean),
+        match sum.and_then(|sum| sum.mean(self.n, format)) {
+            Some(mean) => self.means[column] = mean,
             None => self.open.push(column),
         }
     }
@@ -536,11 +537,9 @@ fn sweep<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
             let carries = plan.carries && from > 0 && from % plan.segment == 0;
             for i in 0..groups {
                 let at = start_of(i, group, width);
-                if is_far {
-                    fetch(&next, at..at + group);
-                }
+                let next = if is_far && at + group <= next[0].len() { &next[..] } else { &[] };
                 if FLAG && FMA && shape.is_one_block() {
-                    let sums = few.sums::<S, E>(simd, plan, rows, at);
+                    let sums = few.sums::<S, E>(simd, plan, rows, next, at);
                     if sums.is_some_and(
                         #[inline(always)]
                         |sums| finish(Sums::Exact(sums), first + at),
@@ -553,9 +552,9 @@ fn sweep<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
                     carry::<S, TWO>(simd, state, plan);
                 }
                 let passed = if begins {
-                    first_block::<S, E, FLAG, TWO, FMA>(simd, rows, at, state, plan)
+                    first_block::<S, E, FLAG, TWO, FMA>(simd, rows, next, at, state, plan)
                 } else {
-                    block::<S, E, FLAG, TWO, FMA>(simd, rows, at, state, plan)
+                    block::<S, E, FLAG, TWO, FMA>(simd, rows, next, at, state, plan)
                 };
                 if !passed {
                     simd.vectorize(
@@ -571,17 +570,12 @@ fn sweep<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
     }
 }
 
-/// Asks for a part of some rows, from far memory to a near cache: eight rows in turn are too many for the
+/// Asks for a part of a row, from far memory to a near cache: eight rows in turn are too many for the
 /// hardware to foresee.
 #[inline(always)]
-fn fetch<E>(rows: &[&[E]; ROWS], columns: Range<usize>) {
-    if rows[0].len() < columns.end {
-        return;
-    }
-    for row in rows {
-        for line in row.get(columns.clone()).unwrap_or(&[]).chunks(LINE / size_of::<E>()) {
-            prefetch(&line[0]);
-        }
+fn fetch<E>(row: &[E], columns: Range<usize>) {
+    for line in row.get(columns).unwrap_or(&[]).chunks(LINE / size_of::<E>()) {
+        prefetch(&line[0]);
     }
 }
 
@@ -666,29 +660,39 @@ impl<S: Simd> Lanes<S> {
         }
     }
 
-    /// Adds some rows, and says whether every lane has stayed in its binade.
+    /// Adds some rows, and says whether every lane has stayed in its binade. Asks for as many `next` ones
+    /// meanwhile, if there are any: one by one, for all at once would be waited for.
     #[inline(always)]
     pub fn add<E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
         &mut self,
         simd: S,
         rows: &[&[E]],
+        next: &[&[E]],
         at: usize,
     ) -> bool {
-        for row in rows {
-            self.step::<FLAG, TWO, FMA>(E::load(simd, &row[at..at + 4 * S::f64s::LEN]));
+        let group = at..at + 4 * S::f64s::LEN;
+        if next.is_empty() {
+            for row in rows {
+                self.step::<FLAG, TWO, FMA>(E::load(simd, &row[group.clone()]));
+            }
+        } else {
+            for (row, next) in rows.iter().zip(next) {
+                fetch(next, group.clone());
+                self.step::<FLAG, TWO, FMA>(E::load(simd, &row[group.clone()]));
+            }
         }
         !any::<S>(self.seen & S::u64s::splat(simd, PLACE))
     }
 
-    /// Adds an element to each lane: see the top of this file. With FMA, two of the four additions
-    /// are `mul_add`s by 1, for which many cores have pipes of their own.
+    /// Adds an element to each lane: see the top of this file. With FMA, some of the additions are
+    /// `mul_add`s by 1, for which many cores have pipes of their own.
     #[inline(always)]
     pub fn step<const FLAG: bool, const TWO: bool, const FMA: bool>(&mut self, x: [S::f64s; 4]) {
         let one = self.one;
         let add = |x: S::f64s, t: S::f64s| if FMA { x.mul_add(one, t) } else { x + t };
         for (i, x) in x.into_iter().enumerate() {
             let t1 = self.t1[i];
-            let t = add(x, t1);
+            let t = x + t1;
             self.seen |= bits::<S>(t) ^ bits::<S>(t1);
             self.t1[i] = t;
             if TWO {
@@ -716,6 +720,7 @@ impl<S: Simd> Lanes<S> {
 fn first_block<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
     simd: S,
     rows: &[&[E]],
+    next: &[&[E]],
     at: usize,
     state: &mut [f64],
     plan: &Plan,
@@ -734,7 +739,7 @@ fn first_block<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: 
         store::<S>(state, UPPER, zeros);
     }
     let mut lanes = Lanes::<S>::new(simd, plan.one, a1, a2);
-    let passed = lanes.add::<E, FLAG, TWO, FMA>(simd, rows, at);
+    let passed = lanes.add::<E, FLAG, TWO, FMA>(simd, rows, next, at);
     if !passed {
         lanes = Lanes::<S>::new(simd, plan.one, a1, a2);
     }
@@ -747,12 +752,13 @@ fn first_block<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: 
 fn block<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
     simd: S,
     rows: &[&[E]],
+    next: &[&[E]],
     at: usize,
     state: &mut [f64],
     plan: &Plan,
 ) -> bool {
     let mut lanes = Lanes::<S>::load::<FLAG, TWO>(simd, plan, state);
-    let passed = lanes.add::<E, FLAG, TWO, FMA>(simd, rows, at);
+    let passed = lanes.add::<E, FLAG, TWO, FMA>(simd, rows, next, at);
     if passed {
         lanes.store::<FLAG, TWO>(state);
     }
