@@ -4,7 +4,7 @@
 use crate::gather::{gather, gather_every, Source};
 use crate::layout::{Axis, Odometer, Place};
 use crate::line::Line;
-use mean_core::{mean_as, vectorize, Binary, Element, Level, Runs};
+use mean_core::{vectorize, Binary, Element, Level, Runs};
 
 /// Bytes of the buffer: half of a small L1 cache.
 const BUFFER: usize = 1 << 14;
@@ -124,8 +124,13 @@ impl<'a, E: Element> Cell<'a, E> {
         self.cells.advance()
     }
 
-    /// The mean; `None` where no element counts.
-    pub fn mean(&mut self, format: Binary) -> Option<u64> {
+    /// The mean, that of elements in a slice `by` this function of [`Element`]; `None` where no element
+    /// counts.
+    pub fn mean(
+        &mut self,
+        format: Binary,
+        by: impl Fn(Level, &[E], u64, Binary) -> u64,
+    ) -> Option<u64> {
         let data = self.source.data.wrapping_offset(self.cells.place.data);
         let (len, stride) = (self.inner.len, self.inner.data);
         let mean = match self.way {
@@ -134,7 +139,7 @@ impl<'a, E: Element> Cell<'a, E> {
                 // for them.
                 let elements = unsafe { std::slice::from_raw_parts(data.cast::<E>(), len) };
                 if let Way::InPlace = self.way {
-                    mean_as(self.level, elements, len as u64, format)
+                    Some(by(self.level, elements, len as u64, format))
                 } else {
                     E::mean_of_present(self.level, elements, format)
                 }
@@ -148,7 +153,7 @@ impl<'a, E: Element> Cell<'a, E> {
                 let mut few = [E::zero(); FEW];
                 // SAFETY: as above.
                 unsafe { gather_every(&mut few[..len], data, stride) };
-                mean_as(self.level, &few[..len], len as u64, format)
+                Some(by(self.level, &few[..len], len as u64, format))
             }
             Way::Runs => None,
         };
@@ -159,7 +164,7 @@ impl<'a, E: Element> Cell<'a, E> {
         self.read_run();
         if self.ended {
             // Nearly always: one run in place, or one buffer.
-            return mean_as(self.level, self.run(), self.count, format);
+            return (self.count > 0).then(|| by(self.level, self.run(), self.count, format));
         }
         self.rewind();
         E::mean_of_runs(self.level, self, format)

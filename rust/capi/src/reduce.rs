@@ -222,7 +222,8 @@ unsafe fn means<E: Element>(job: &Job) -> usize {
             put(first, step, &means);
             for column in open {
                 cell.move_to(table.place(column));
-                let mean = cell.mean(*format).unwrap_or_else(|| E::nothing(*format));
+                let mean =
+                    cell.mean(*format, E::mean_of_tie).unwrap_or_else(|| E::nothing(*format));
                 put(cell.place().out, 0, &[mean]);
             }
             if !table.advance() {
@@ -232,7 +233,7 @@ unsafe fn means<E: Element>(job: &Job) -> usize {
     }
     let mut empty = 0;
     loop {
-        let mean = cell.mean(*format);
+        let mean = cell.mean(*format, E::mean_bits);
         empty += usize::from(mean.is_none());
         put(cell.place().out, 0, &[mean.unwrap_or_else(|| E::nothing(*format))]);
         if !cell.advance() {

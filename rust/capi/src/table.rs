@@ -174,6 +174,7 @@ impl<'a, E: Element> Table<'a, E> {
     }
 
     /// Where a row begins, if it can be read in place.
+    #[inline(always)]
     fn row_in_place(&self, row: usize, columns: &Range<usize>) -> Option<*const E> {
         let Shape { copies, n, .. } = self.shape;
         // What `new`'s caller vouches for.
@@ -186,6 +187,7 @@ impl<'a, E: Element> Table<'a, E> {
     }
 
     /// The first element in one of the n rows before any were put side by side.
+    #[inline(always)]
     fn start_of_row(&self, mut row: usize) -> *const u8 {
         let mut place = self.place(0);
         if let Some((outermost, inner)) = self.source.axes.split_first() {

@@ -39,7 +39,18 @@ pub trait Element: Copy {
     /// The encoding of the mean of `data`, which is not empty and of which `n` elements count (the
     /// others are zeros), rounded once to `format`. (The mean of times is a time, whatever `format`
     /// says.)
+    ///
+    /// ```
+    /// use mean_core::{Binary, Element, Level};
+    /// let mean = f32::mean_bits(Level::new(), &[1.0, 2.0, 2.0], 3, Binary::B64);
+    /// assert_eq!(f64::from_bits(mean), 5.0 / 3.0);
+    /// ```
     fn mean_bits(level: Level, data: &[Self], n: u64, format: Binary) -> u64;
+
+    /// The same where another kernel's bound has left the mean open: most likely it is an exact tie.
+    fn mean_of_tie(level: Level, data: &[Self], n: u64, format: Binary) -> u64 {
+        Self::mean_bits(level, data, n, format)
+    }
 
     /// The same of elements that come in runs; `None` where none of them counts.
     fn mean_of_runs(level: Level, runs: &mut dyn Runs<Self>, format: Binary) -> Option<u64>;
@@ -139,6 +150,11 @@ macro_rules! float_element {
 
             fn mean_bits(level: Level, data: &[Self], n: u64, format: Binary) -> u64 {
                 dispatch!(level, simd => crate::mean_at(simd, data, n, format))
+            }
+
+            fn mean_of_tie(level: Level, data: &[Self], n: u64, format: Binary) -> u64 {
+                dispatch!(level, simd => crate::mean_of_tie_at(simd, data, n, format))
+                    .unwrap_or_else(|| Self::mean_bits(level, data, n, format))
             }
 
             fn mean_of_runs(

@@ -79,23 +79,6 @@ pub fn mean<E: Element<Mean: Format>>(level: Level, data: &[E]) -> Option<E::Mea
     Some(E::Mean::from_bits(E::mean_bits(level, data, data.len() as u64, E::Mean::BINARY)))
 }
 
-/// The encoding of the mean of `data`, rounded once to `format`; of these elements `n` count, and the
-/// others are zeros. `None` where none counts. (The mean of times is a time, whatever `format` says.)
-///
-/// ```
-/// use mean_core::{mean_as, Binary, Level};
-/// let mean = mean_as(Level::new(), &[1.0_f32, 2.0, 2.0], 3, Binary::B64).map(f64::from_bits);
-/// assert_eq!(mean, Some(5.0 / 3.0));
-/// ```
-#[inline(always)]
-pub fn mean_as<E: Element>(level: Level, data: &[E], n: u64, format: Binary) -> Option<u64> {
-    debug_assert!(n <= data.len() as u64);
-    if n == 0 {
-        return None;
-    }
-    Some(E::mean_bits(level, data, n, format))
-}
-
 /// The cheapest way that proves the mean. `data` is not empty.
 #[inline(always)]
 fn mean_at<S: Simd, E: Float>(simd: S, data: &[E], n: u64, format: Binary) -> u64 {
@@ -115,6 +98,15 @@ fn mean_at<S: Simd, E: Float>(simd: S, data: &[E], n: u64, format: Binary) -> u6
             || exact::exact_mean_bits(data, n, format),
         ),
     }
+}
+
+/// The mean of what is most likely a tie, if the windows prove it.
+#[inline(always)]
+fn mean_of_tie_at<S: Simd, E: Float>(simd: S, data: &[E], n: u64, format: Binary) -> Option<u64> {
+    if data.len() < 4 * S::f64s::LEN || !environment::is_default() {
+        return None;
+    }
+    attempt_tie(simd, data, n, format)
 }
 
 /// The mean of what is not missing, if the windows prove it.
@@ -212,16 +204,25 @@ fn mean_by_windows<S: Simd, E: Float>(
     match first {
         Attempt::Proved(mean) => Some(mean),
         Attempt::Unknown => None,
-        Attempt::Open => {
-            let again = simd.vectorize(
-                #[inline(always)]
-                || attempt::<S, E, f64, true, true>(simd, data, n, format),
-            );
-            match again {
-                Attempt::Proved(mean) => Some(mean),
-                _ => None,
-            }
-        }
+        Attempt::Open => attempt_tie(simd, data, n, format),
+    }
+}
+
+/// With the exactness flag. Not inlined, as below.
+#[inline(never)]
+fn attempt_tie<S: Simd, E: Float>(
+    simd: S,
+    data: impl Source<E>,
+    n: u64,
+    format: Binary,
+) -> Option<u64> {
+    let attempt = simd.vectorize(
+        #[inline(always)]
+        || attempt::<S, E, f64, true, true>(simd, data, n, format),
+    );
+    match attempt {
+        Attempt::Proved(mean) => Some(mean),
+        _ => None,
     }
 }
 
