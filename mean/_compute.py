@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import warnings
 from functools import partial
@@ -256,16 +257,17 @@ class _Plan:
             raise _no_mean_of(dtype)
         axes = _axes(axis, len(shape))
         self.shape = shape
-        result: NDArray[Any] = np.empty(_result_shape(shape, axes, keepdims), known.mean)
+        result_shape = _result_shape(shape, axes, keepdims)
         self.array, *alive = _describe(shape, strides, known.tag)
-        self.out, *alive_too = _describe(result.shape, None, _tag_of_result(known.mean))
+        self.out, *alive_too = _describe(result_shape, None, _tag_of_result(known.mean))
         self.reduction = ffi.new(_REDUCTION, {"array": self.array, "axes": axes, "out": self.out})
         self.alive = alive, alive_too
         # Many means go to an array of the caller's own.
-        self.new: Callable[[], NDArray[Any]] = partial(np.empty, result.shape, known.mean)
+        self.new: Callable[[], NDArray[Any]] = partial(np.empty, result_shape, known.mean)
         # Few go to one of the plan's, of which to make a copy is faster; and without axes a scalar.
         self.copy: Callable[[], Any] | None = None
-        if result.size <= _MOST_COPIED:
+        if math.prod(result_shape) <= _MOST_COPIED:
+            result = self.new()
             self.out.data = _from_buffer(result)
             self.copy = result.__copy__ if result.ndim else partial(result.__getitem__, ())
 
@@ -291,11 +293,11 @@ _FIRST = (slice(1),)
 
 def _by_plan(a: NDArray[Any], axis: int | None, keepdims: bool) -> Any:
     """Return the means along one axis or all of them, by a plan that is used again."""
+    key: Any = a.shape, a.dtype, axis, bool(keepdims)
     try:
-        key: Any = a.shape, a.dtype, axis, keepdims
-        try:
+        if a.flags.c_contiguous:
             data = _from_buffer(a)
-        except ValueError:
+        else:
             # A view of the first element alone is of C order, and begins where all of them do.
             data, key = _from_buffer(a[_FIRST * a.ndim]), (*key, a.strides)
         plans = _PLANS.get(key)

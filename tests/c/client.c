@@ -211,7 +211,8 @@ static void refusals(void)
 {
     const double x[2][3] = {{1, 2, 3}, {4, 5, 6}};
     const size_t both[] = {2, 3}, rows[] = {2}, columns[] = {3}, none[] = {2, 0}, huge[] = {over, 2};
-    const ptrdiff_t far[] = {PTRDIFF_MAX, 8};
+    const size_t endless[] = {PTRDIFF_MAX, 2}, one_two[] = {1, 2}, one_two_three[] = {1, 2, 3};
+    const ptrdiff_t far[] = {PTRDIFF_MAX, 8}, nowhere[] = {0, 0};
     const mean_array good = array(x, MEAN_DTYPE_F64, 2, both, NULL);
     const mean_array mask = array(x, MEAN_DTYPE_BOOL, 1, columns, NULL);
     double d[3] = {-123.5, -123.5, -123.5};
@@ -253,9 +254,29 @@ static void refusals(void)
     REFUSED(1, 0, MEAN_BAD_SHAPE);
     where.shape = rows;
     REFUSED(1, 0, MEAN_BAD_SHAPE);
-    in.shape = huge;
-    REFUSED(3, 0, MEAN_BAD_SHAPE);
+    out.ndim = 2, out.shape = both;
+    REFUSED(1, 0, MEAN_BAD_SHAPE);
+    out.ndim = 2, out.shape = one_two;
+    REFUSED(1, 0, MEAN_BAD_SHAPE);
+    out.ndim = 3, out.shape = one_two_three;
+    REFUSED(1, 0, MEAN_BAD_SHAPE);
+    out.ndim = 0;
+    REFUSED(1, 0, MEAN_BAD_SHAPE);
+    where.ndim = 3, where.shape = one_two_three;
+    REFUSED(1, 0, MEAN_BAD_SHAPE);
+
+    /* Too large: in bytes, in elements (all of them the same one), by the strides. */
+    where.ndim = 0;
+    in.shape = huge, out.shape = rows;
+    REFUSED(1, 0, MEAN_BAD_SHAPE);
+    where.ndim = 0;
+    in.shape = endless, in.strides = nowhere, out.shape = rows;
+    REFUSED(1, 0, MEAN_BAD_SHAPE);
     in.strides = far;
+    REFUSED(1, 0, MEAN_BAD_SHAPE);
+    out.strides = far;
+    REFUSED(1, 0, MEAN_BAD_SHAPE);
+    where.strides = far;
     REFUSED(1, 0, MEAN_BAD_SHAPE);
     in.data = NULL;
     REFUSED(1, 0, MEAN_NULL_POINTER);

@@ -43,8 +43,8 @@ pub(crate) struct Cell<'a, E> {
     read: usize,
     ended: bool,
     way: Way,
-    /// Whether runs are where they are in memory.
-    in_place: bool,
+    /// Whether runs are read where they are in memory.
+    runs_in_place: bool,
     /// The run, so far as it is packed; else where it is.
     buffer: Vec<E>,
     room: usize,
@@ -76,19 +76,19 @@ impl<'a, E: Element> Cell<'a, E> {
         let side_by_side = inner.len == 1 || inner.data == size as isize;
         let aligned = source.is_aligned::<E>(first, outer.iter().chain(cells));
         let one_line = outer.is_empty();
-        let in_place =
+        let runs_in_place =
             plain && side_by_side && aligned && (one_line || inner.len >= WORTH_READING_IN_PLACE);
         let skips = source.mask.is_none() && source.skip == Some(0) && !source.swapped;
         let way = match inner.len {
             _ if !one_line => Way::Runs,
-            _ if in_place => Way::InPlace,
+            _ if runs_in_place => Way::InPlace,
             ..=FEW if plain => Way::Few,
             WORTH_A_LINE.. if plain && !side_by_side => Way::Strided,
             WORTH_SKIPPING.. if skips && side_by_side && aligned => Way::Present,
             _ => Way::Runs,
         };
         let elements = source.axes.iter().fold(1_usize, |n, axis| n.saturating_mul(axis.len));
-        let room = if in_place { 0 } else { elements.min(BUFFER / size) };
+        let room = if runs_in_place { 0 } else { elements.min(BUFFER / size) };
         Self {
             level,
             source,
@@ -98,7 +98,7 @@ impl<'a, E: Element> Cell<'a, E> {
             read: 0,
             ended: false,
             way,
-            in_place,
+            runs_in_place,
             buffer: vec![],
             room,
             packed: 0,
@@ -124,7 +124,7 @@ impl<'a, E: Element> Cell<'a, E> {
         self.cells.advance()
     }
 
-    /// The mean, that of elements in a slice `by` this function of [`Element`]; `None` where no element
+    /// The mean, of elements in one slice `by` this function of [`Element`]; `None` where no element
     /// counts.
     pub fn mean(
         &mut self,
@@ -175,7 +175,7 @@ impl<'a, E: Element> Cell<'a, E> {
         if self.ended {
             return false;
         }
-        if self.in_place {
+        if self.runs_in_place {
             self.run = self.source.data.wrapping_offset(self.lines.place.data).cast();
             self.count += self.inner.len as u64;
             self.ended = !self.lines.advance();
@@ -199,7 +199,7 @@ impl<'a, E: Element> Cell<'a, E> {
 
     /// The run that was read.
     fn run(&self) -> &[E] {
-        if self.in_place {
+        if self.runs_in_place {
             // SAFETY: a line of elements side by side, native and aligned; `new`'s caller vouches for
             // them.
             unsafe { std::slice::from_raw_parts(self.run, self.inner.len) }

@@ -45,7 +45,7 @@ impl Place {
     }
 }
 
-/// The axes of the cells and of the elements within a cell, and where they begin.
+/// The axes of the cells and of the elements within a cell, and where they begin once they are sorted.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub first: Place,

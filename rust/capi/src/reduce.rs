@@ -101,9 +101,9 @@ pub(crate) unsafe fn reduce(
             return Err(mean_status::MEAN_NULL_POINTER);
         }
         // SAFETY: not null, so the caller vouches for it; so also for the next two.
-        let mut array = unsafe { View::new(array) }?;
+        let array = unsafe { View::new(array) }?;
         // SAFETY: as above.
-        let mut out = unsafe { View::new(out) }?;
+        let out = unsafe { View::new(out) }?;
         // SAFETY: as above.
         let mask = if mask.is_null() { None } else { Some(unsafe { View::new(mask) }?) };
         if flags & !MEAN_SKIP_NAN != 0 {
@@ -121,10 +121,9 @@ pub(crate) unsafe fn reduce(
         if ndim < MAX_NDIM && axes >> ndim != 0 {
             return Err(mean_status::MEAN_BAD_AXIS);
         }
-        array.size = (dtype.size * dtype.parts) as isize;
-        out.size = (out_dtype.size * out_dtype.parts) as isize;
+        let sizes = [dtype, out_dtype].map(|dtype| dtype.size * dtype.parts);
         let mut layout = Layout::default();
-        if !array.lay_out(mask.as_ref(), &out, axes, &mut layout)? {
+        if !array.lay_out(mask.as_ref(), &out, sizes, axes, &mut layout)? {
             // SAFETY: the caller vouches for it unless it is null.
             unsafe { write_count(empty_cells, 0) };
             return Ok(());

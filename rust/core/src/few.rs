@@ -31,7 +31,7 @@
 
 use crate::element::Float;
 use crate::format::Format;
-use crate::tile::{any, bits, largest, Lanes, Plan};
+use crate::tile::{any, bits, fetch, largest, Lanes, Plan};
 use fearless_simd::{prelude::*, Simd};
 
 /// How many groups' own anchors may fail them before it is no longer tried.
@@ -59,7 +59,7 @@ impl Few {
         at: usize,
     ) -> Option<[[S::f64s; 4]; 2]> {
         if E::BINARY.is_narrow() {
-            return narrow_sums::<S, E>(simd, plan.one, rows, at);
+            return narrow_sums::<S, E>(simd, plan.one, rows, next, at);
         }
         if self.patience == 0 {
             return None;
@@ -102,22 +102,28 @@ fn narrow_sums<S: Simd, E: Float>(
     simd: S,
     one: f64,
     rows: &[&[E]],
+    next: &[&[E]],
     at: usize,
 ) -> Option<[[S::f64s; 4]; 2]> {
     let zero = S::f64s::splat(simd, 0.0);
     let one = S::f64s::splat(simd, one);
     let (first, others) = rows.split_first()?;
     let end = at + 4 * S::f64s::LEN;
+    let mut next = next.iter();
     let mut high = E::load(simd, &first[at..end]);
     for high in &mut high {
         *high += zero;
     }
     let mut changed = S::u64s::splat(simd, 0);
     for row in others {
+        if let Some(next) = next.next() {
+            fetch(next, at..end);
+        }
         for (high, x) in high.iter_mut().zip(E::load(simd, &row[at..end])) {
             *high = add::<S>(*high, x, one, &mut changed);
         }
     }
+    next.for_each(|next| fetch(next, at..end));
     let same = !any::<S>(changed & S::u64s::splat(simd, !<f64 as Format>::SIGN));
     same.then_some([high, [zero; 4]])
 }

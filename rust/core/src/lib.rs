@@ -100,13 +100,19 @@ fn mean_at<S: Simd, E: Float>(simd: S, data: &[E], n: u64, format: Binary) -> u6
     }
 }
 
-/// The mean of what is most likely a tie, if the windows prove it.
+/// The mean of what is most likely a tie; `None` for what the windows are not for.
 #[inline(always)]
 fn mean_of_tie_at<S: Simd, E: Float>(simd: S, data: &[E], n: u64, format: Binary) -> Option<u64> {
     if data.len() < 4 * S::f64s::LEN || !environment::is_default() {
         return None;
     }
-    attempt_tie(simd, data, n, format)
+    Some(match attempt_tie(simd, data, n, format) {
+        Some(mean) => mean,
+        None => simd.vectorize(
+            #[inline(always)]
+            || exact::exact_mean_bits(data, n, format),
+        ),
+    })
 }
 
 /// The mean of what is not missing, if the windows prove it.

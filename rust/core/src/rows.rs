@@ -48,9 +48,9 @@ pub(crate) fn takes(level: Level, n: usize) -> bool {
     (SHORTEST..=LONGEST).contains(&n) && dispatch!(level, simd => has_fma(simd))
 }
 
-/// The encodings of the means of rows of `n` elements each, as many as `means`, and the indices of those that are open:
-/// such a row holds what is not finite, or it is not proved, and its mean is unspecified. `rows` fills
-/// in some of them, from an index on.
+/// The encodings of the means of rows of `n` elements each, as many as `means`, and the indices of
+/// those that are open: such a row holds what is not finite, or it is not proved, and its mean is
+/// unspecified. `rows` fills in some of them, from an index on.
 ///
 /// The floating-point environment is taken to be the default one.
 pub(crate) fn means_of_rows<'a, E: Float + 'a>(

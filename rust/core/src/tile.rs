@@ -143,8 +143,9 @@ impl Shape {
     }
 }
 
-/// The encodings of the means of the columns of a table, at most 2^32 rows of them, and the indices of those that are
-/// open: such a column holds what is not finite, or it is not proved, and its mean is unspecified.
+/// The encodings of the means of the columns of a table, at most 2^32 rows of them, and the indices of
+/// those that are open: such a column holds what is not finite, or it is not proved, and its mean is
+/// unspecified.
 ///
 /// The floating-point environment is taken to be the default one.
 pub(crate) fn means_of_columns<E: Float>(
@@ -573,7 +574,7 @@ fn sweep<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
 /// Asks for a part of a row, from far memory to a near cache: eight rows in turn are too many for the
 /// hardware to foresee.
 #[inline(always)]
-fn fetch<E>(row: &[E], columns: Range<usize>) {
+pub(crate) fn fetch<E>(row: &[E], columns: Range<usize>) {
     for line in row.get(columns).unwrap_or(&[]).chunks(LINE / size_of::<E>()) {
         prefetch(&line[0]);
     }
@@ -671,7 +672,7 @@ impl<S: Simd> Lanes<S> {
         at: usize,
     ) -> bool {
         let group = at..at + 4 * S::f64s::LEN;
-        if next.is_empty() {
+        if next.len() < rows.len() {
             for row in rows {
                 self.step::<FLAG, TWO, FMA>(E::load(simd, &row[group.clone()]));
             }
@@ -680,6 +681,7 @@ impl<S: Simd> Lanes<S> {
                 fetch(next, group.clone());
                 self.step::<FLAG, TWO, FMA>(E::load(simd, &row[group.clone()]));
             }
+            next[rows.len()..].iter().for_each(|next| fetch(next, group.clone()));
         }
         !any::<S>(self.seen & S::u64s::splat(simd, PLACE))
     }
