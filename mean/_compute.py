@@ -48,6 +48,8 @@ def _tags() -> dict[str, int]:
 
 _TAGS = _tags()
 _TIME = _TAGS.pop("time64")
+#: Kinds of dtypes of which some are equal and not the same: seconds, and 1000 milliseconds.
+_TIMES = "mM"
 #: Dtypes that were seen, since to look at one takes longer than a short mean.
 _SEEN: dict[np.dtype[Any], _Dtype] = {}
 
@@ -66,8 +68,10 @@ def _look_at(dtype: np.dtype[Any]) -> _Dtype | None:
     plain = np.dtype(dtype.str) if dtype.kind in "biufcmM" else dtype
     native = plain if dtype.isnative else plain.newbyteorder("=")
     mean = np.dtype(np.float64) if dtype.kind in "biu" else native
-    _SEEN[dtype] = _Dtype(tag if dtype.isnative else tag | lib.MEAN_DTYPE_SWAPPED, mean)
-    return _SEEN[dtype]
+    known = _Dtype(tag if dtype.isnative else tag | lib.MEAN_DTYPE_SWAPPED, mean)
+    if dtype.kind not in _TIMES:
+        _SEEN[dtype] = known
+    return known
 
 
 def _short_cuts() -> dict[np.dtype[Any], tuple[Any, Any, Any, float, float]]:
@@ -223,7 +227,7 @@ def compute_mean(
             else:
                 to_copy = False
             return compute_mean(np.ascontiguousarray(a)) if to_copy else _by_plan(a, None, False)
-        if type(axis) is int:
+        if type(axis) is int and (keepdims is False or keepdims is True):
             try:
                 data = _from_buffer(a)
                 plans = _PLANS[a.shape, a.dtype, axis, keepdims]
@@ -293,7 +297,7 @@ _FIRST = (slice(1),)
 
 def _by_plan(a: NDArray[Any], axis: int | None, keepdims: bool) -> Any:
     """Return the means along one axis or all of them, by a plan that is used again."""
-    key: Any = a.shape, a.dtype, axis, bool(keepdims)
+    key: Any = a.shape, a.dtype, axis, keepdims
     try:
         if a.flags.c_contiguous:
             data = _from_buffer(a)
@@ -302,6 +306,8 @@ def _by_plan(a: NDArray[Any], axis: int | None, keepdims: bool) -> Any:
             data, key = _from_buffer(a[_FIRST * a.ndim]), (*key, a.strides)
         plans = _PLANS.get(key)
     except (TypeError, ValueError):  # not hashable, no buffer
+        data = None
+    if data is None or a.dtype.kind in _TIMES:
         return _reduce(a, axis, None, None, keepdims, True, False)
     try:
         plan = plans.pop() if plans else None

@@ -253,12 +253,13 @@ def test_what_holds_numbers_item_by_item():
     assert compute_mean([np.array([1.0, 2.0]), [3, 4]]) == 2.5
 
 
+@pytest.mark.parametrize("keepdims", [False, True, 1, []])
 @pytest.mark.parametrize(
     ("a", "axis"), [(np.ones((3, 3)), 5), (np.ones(3, np.longdouble), 0), (np.ones((2, 2)).T, -3)]
 )
-def test_an_error_has_no_other_behind_it(a, axis):
+def test_an_error_has_no_other_behind_it(a, axis, keepdims):
     with pytest.raises((ValueError, TypeError)) as caught:
-        compute_mean(a, axis)
+        compute_mean(a, axis, keepdims=keepdims)
     assert caught.value.__context__ is None
 
 

@@ -323,7 +323,7 @@ def test_a_table_that_is_fetched_ahead_is_its_parts(shape, axis):
 def test_axes_that_enclose_another(dtype):
     # Runs that are copies of columns, side by side or as whole rows, and too few rows for that.
     rng = np.random.default_rng(13)
-    for shape in [(33, 9, 5), (40, 7, 16), (31, 12, 6), (35, 20, 100), (5, 6, 64, 3), (2, 5, 37, 4)]:
+    for shape in (33, 9, 5), (40, 7, 16), (31, 12, 6), (35, 20, 100), (5, 6, 64, 3), (2, 5, 37, 4):
         a = fill(dtype, shape, "alike", 0.001, rng)
         for axis in (0, -1), (0, -2):
             b = np.moveaxis(a, axis, (0, 1))
@@ -347,6 +347,11 @@ def test_rounding_of_the_oracle_is_the_hardwares(dtype):
 
 
 # Result dtypes and types.
+
+
+def test_a_time_keeps_its_own_name_of_a_unit():
+    for unit in "m8[1000ms]", "m8[s]", "m8[1000ms]":  # which are equal
+        assert compute_mean(np.array([1, 3], unit), axis=0).dtype.str == np.dtype(unit).str
 
 
 @pytest.mark.parametrize(

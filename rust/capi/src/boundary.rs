@@ -549,8 +549,8 @@ pub unsafe extern "C" fn mean_f32_or_nan(data: *const f32, len: usize) -> f32 {
 /// @param out          the result: the axes of `array` that stay, or all of them, with length 1 for those
 ///                     in `axes`. Any strides. Must not overlap `array` or `mask`
 /// @param empty_cells  null, or receives the number of cells in which no element counts
-/// @return the first of these that applies (what is said of an array: for `array`, then `out`, then
-///   `mask`); all but MEAN_PANIC are checked before anything is written:
+/// @return the first of these that applies (those about ndim, shape and strides array by array: `array`,
+///   `out`, `mask`); all but MEAN_PANIC are checked before anything is written:
 ///   - MEAN_BAD_SIMD_LEVEL  MEAN_SIMD is set to what mean_simd_level() does not know
 ///   - MEAN_NULL_POINTER    array or out is null
 ///   - MEAN_BAD_SHAPE       ndim of an array is not 0 to 64
