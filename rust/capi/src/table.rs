@@ -13,10 +13,10 @@ const FEW: usize = 128;
 const SLAB: usize = 4 * TILE;
 /// And of cells that lie apart, so that what is read of them at once fits a cache.
 const SLAB_OF_RUNS: usize = 256;
-/// Fewer cells are not worth a table; nor are so many of up to `SHORT` elements, unless they are runs to be
-/// read by themselves.
+/// Fewer cells are not worth a table; nor, unless they are runs to be read by themselves, are fewer than
+/// so many of up to `SHORT` elements. (Measured: between 7 for float32 and 12 for float64.)
 const WORTH_A_TABLE: usize = 5;
-const WORTH_A_TABLE_OF_SHORT: usize = 11;
+const WORTH_A_TABLE_OF_SHORT: usize = 9;
 const SHORT: usize = 128;
 
 /// Bytes of an array of which most come from memory: from there on they are asked for early, which costs a
