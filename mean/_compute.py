@@ -61,7 +61,7 @@ def _look_at(dtype: np.dtype[Any]) -> _Dtype | None:
             return _SEEN[dtype]
     except TypeError:  # not hashable
         return None
-    tag = _TIME if dtype.kind in "mM" else _TAGS.get(dtype.name)
+    tag = _TIME if dtype.kind in _TIMES else _TAGS.get(dtype.name)
     if tag is None:
         return None
     # Without what else the first such dtype may have carried (metadata).
@@ -478,14 +478,14 @@ def _result_dtype(
         wanted = wanted if wanted.isnative else wanted.newbyteorder("=")
         if out is not None and not np.can_cast(wanted, out.dtype, "safe"):
             raise TypeError(f"out has dtype {out.dtype}, which does not hold every {wanted}")
-    if of.kind in "mM":
+    if of.kind in _TIMES:
         if wanted != default or dtype is not None:
             raise TypeError(
                 f"the mean of {of} is {default}, and has no other dtype; convert the result instead"
             )
         return wanted
     known = _look_at(wanted)
-    if known is None or known.mean != wanted or wanted.kind in "mM":
+    if known is None or known.mean != wanted or wanted.kind in _TIMES:
         raise TypeError(
             f"a mean of dtype {wanted} is not supported; it may be float16, float32, float64, "
             "complex64 or complex128: convert the result instead"

@@ -230,7 +230,7 @@ typedef struct mean_array {
 } mean_array;
 
 /**
- * The arguments of mean_reduce(), kept together.
+ * The arguments of mean_reduce(), kept together in their order.
  */
 typedef struct mean_reduction {
     /**
@@ -246,6 +246,10 @@ typedef struct mean_reduction {
      */
     uint64_t axes;
     /**
+     * 0, or MEAN_SKIP_NAN.
+     */
+    uint32_t flags;
+    /**
      * The result.
      */
     const struct mean_array *out;
@@ -253,10 +257,6 @@ typedef struct mean_reduction {
      * Null, or receives the number of cells in which no element counts.
      */
     size_t *empty_cells;
-    /**
-     * 0, or MEAN_SKIP_NAN.
-     */
-    uint32_t flags;
 } mean_reduction;
 
 #ifdef __cplusplus
@@ -538,8 +538,8 @@ mean_status mean_reduce(const struct mean_array *array,
                         size_t *empty_cells);
 
 /**
- * mean_reduce() with arguments that are kept. For foreign-function interfaces, in which each argument
- * costs as much as a short mean.
+ * mean_reduce() with arguments that are kept. For foreign-function interfaces, in which each argument is
+ * a conversion.
  *
  * @param reduction  the arguments of mean_reduce()
  * @return MEAN_NULL_POINTER if reduction is null; else as mean_reduce()

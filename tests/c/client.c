@@ -160,7 +160,7 @@ static void reductions(void)
     int64_t t = 0;
     size_t empty = 99;
     mean_array out = array(d, MEAN_DTYPE_F64, 1, columns, NULL);
-    mean_reduction reduction = {&in, &where, 1, &out, &empty, 0};
+    mean_reduction reduction = {&in, &where, 1, 0, &out, &empty};
     mean_array a;
 
     EXPECT(mean_reduce(&in, NULL, 1, 0, &out, &empty) == MEAN_OK && empty == 0);
@@ -310,6 +310,7 @@ static void messages(void)
 /* With MEAN_SIMD set to nonsense, which the caller says by an argument. */
 static void bad_level(void)
 {
+    const mean_reduction nothing = {NULL, NULL, 0, 0, NULL, NULL};
     const double x = 1;
 
     EXPECT(mean_simd_level() == NULL);
@@ -317,6 +318,7 @@ static void bad_level(void)
     EXPECT(mean_f64(NULL, 0, 0, NULL) == MEAN_BAD_SIMD_LEVEL);
     EXPECT(mean_f32(NULL, 0, 0, NULL) == MEAN_BAD_SIMD_LEVEL);
     EXPECT(mean_reduce(NULL, NULL, 0, 0, NULL, NULL) == MEAN_BAD_SIMD_LEVEL);
+    EXPECT(mean_run(&nothing) == MEAN_BAD_SIMD_LEVEL);
 }
 
 int main(int argc, char **argv)

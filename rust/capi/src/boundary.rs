@@ -587,7 +587,7 @@ pub unsafe extern "C" fn mean_reduce(
     unsafe { reduce::reduce(array, mask, axes, flags, out, empty_cells) }
 }
 
-/// The arguments of mean_reduce(), kept together.
+/// The arguments of mean_reduce(), kept together in their order.
 #[derive_ReprC]
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -599,16 +599,16 @@ pub struct mean_reduction {
     pub mask: *const mean_array,
     /// The axes, bit by bit.
     pub axes: u64,
+    /// 0, or MEAN_SKIP_NAN.
+    pub flags: u32,
     /// The result.
     pub out: *const mean_array,
     /// Null, or receives the number of cells in which no element counts.
     pub empty_cells: *mut usize,
-    /// 0, or MEAN_SKIP_NAN.
-    pub flags: u32,
 }
 
-/// mean_reduce() with arguments that are kept. For foreign-function interfaces, in which each argument
-/// costs as much as a short mean.
+/// mean_reduce() with arguments that are kept. For foreign-function interfaces, in which each argument is
+/// a conversion.
 ///
 /// @param reduction  the arguments of mean_reduce()
 /// @return MEAN_NULL_POINTER if reduction is null; else as mean_reduce()
@@ -622,7 +622,7 @@ pub unsafe extern "C" fn mean_run(reduction: *const mean_reduction) -> mean_stat
         return mean_status::MEAN_NULL_POINTER;
     }
     // SAFETY: not null, so the caller vouches for it.
-    let mean_reduction { array, mask, axes, out, empty_cells, flags } =
+    let mean_reduction { array, mask, axes, flags, out, empty_cells } =
         unsafe { reduction.read_unaligned() };
     // SAFETY: the caller keeps this function's contract, which is `reduce::reduce`'s.
     unsafe { reduce::reduce(array, mask, axes, flags, out, empty_cells) }

@@ -14,7 +14,7 @@ const SLAB: usize = 4 * TILE;
 /// And of cells that lie apart, so that what is read of them at once fits a cache.
 const SLAB_OF_RUNS: usize = 256;
 /// Fewer cells are not worth a table; nor, unless they are runs to be read by themselves, are fewer than
-/// so many of up to `SHORT` elements. (Measured: between 7 for float32 and 12 for float64.)
+/// so many of up to `SHORT` elements.
 const WORTH_A_TABLE: usize = 5;
 const WORTH_A_TABLE_OF_SHORT: usize = 9;
 const SHORT: usize = 128;

@@ -48,7 +48,7 @@ fn safer_ffi_declares_the_same_abi() {
     // name; the second structs, too, and are compared field by field before functions take the first.
     let structs = [
         ("mean_array", &["data", "dtype", "ndim", "shape", "strides"][..]),
-        ("mean_reduction", &["array", "mask", "axes", "out", "empty_cells", "flags"]),
+        ("mean_reduction", &["array", "mask", "axes", "flags", "out", "empty_cells"]),
     ];
     let mut separate = witness.clone();
     let mut both = String::from(
