@@ -3,7 +3,8 @@
 use crate::gather::{gather, Source};
 use crate::layout::{Axis, Odometer, Place};
 use mean_core::{
-    transpose, vectorize, Binary, Element, Level, Rows, Shape, MOST_ROWS, ROWS, TILE, WORTH_A_COPY,
+    transpose, vectorize, Binary, Element, Level, Lines, Rows, Shape, MOST_ROWS, ROWS, TILE,
+    WORTH_A_COPY,
 };
 use std::ops::Range;
 
@@ -42,6 +43,8 @@ pub(crate) struct Table<'a, E> {
     apart: bool,
     /// Whether wide rows are read in place, and more of them than a cache holds.
     far: bool,
+    /// Elements from row to row, where these are read in place and nothing is between them.
+    pitch: Option<usize>,
     buffer: Vec<E>,
 }
 
@@ -114,6 +117,8 @@ impl<'a, E: Element> Table<'a, E> {
             runs,
             apart,
             far: in_place && width >= WIDE && elements >= FAR / size_of::<E>(),
+            pitch: (in_place && dense && source.axes.len() == 1 && n % shape.copies == 0)
+                .then_some(columns.len * shape.copies),
             buffer: vec![],
         })
     }
@@ -202,6 +207,18 @@ impl<'a, E: Element> Table<'a, E> {
 }
 
 impl<E: Element> Rows<E> for Table<'_, E> {
+    fn lines(&mut self, rows: Range<usize>, columns: Range<usize>) -> Lines<'_, E> {
+        let Some(pitch) = self.pitch else { return Lines::Apart(self.rows(rows, columns)) };
+        // What `new`'s caller vouches for.
+        assert!(rows.end <= self.shape.rows);
+        let start = self.source.data.wrapping_offset(self.tables.place.data).cast::<E>();
+        let start = start.wrapping_add(rows.start * pitch);
+        // SAFETY: elements of the cells of one table, all side by side, native and aligned; `new`'s
+        // caller vouches for them.
+        let data = unsafe { std::slice::from_raw_parts(start, rows.len() * pitch) };
+        Lines::Dense { data, pitch, first: self.slab + columns.start }
+    }
+
     fn is_far(&self) -> bool {
         self.far
     }

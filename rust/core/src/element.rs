@@ -120,6 +120,16 @@ pub trait Float: Format + Element<Mean = Self> {
     /// Four vectors of consecutive elements, widened: `data` has as many as they have lanes.
     fn load<S: Simd>(simd: S, data: &[Self]) -> [S::f64s; 4];
 
+    /// `W` such vectors: four, but of elements of 64 bits any number.
+    #[inline(always)]
+    fn load_some<S: Simd, const W: usize>(simd: S, data: &[Self]) -> [S::f64s; W] {
+        let four = Self::load(simd, data);
+        std::array::from_fn(
+            #[inline(always)]
+            |i| four[i],
+        )
+    }
+
     /// As [`Element`]'s.
     #[inline(always)]
     fn transpose_block<S: Simd>(_: S, block: [&[Self; ROWS]; ROWS]) -> [[Self; ROWS]; ROWS] {
@@ -259,6 +269,11 @@ impl Float for f64 {
 
     #[inline(always)]
     fn load<S: Simd>(simd: S, data: &[Self]) -> [S::f64s; 4] {
+        lane::load(simd, data)
+    }
+
+    #[inline(always)]
+    fn load_some<S: Simd, const W: usize>(simd: S, data: &[Self]) -> [S::f64s; W] {
         lane::load(simd, data)
     }
 

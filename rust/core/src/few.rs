@@ -50,67 +50,72 @@ impl Few {
 
     /// The exact sums of a group's columns, high and low parts; `None` where that is not proved.
     #[inline(always)]
-    pub fn sums<S: Simd, E: Float>(
+    pub fn sums<S: Simd, E: Float, const W: usize>(
         &mut self,
         simd: S,
         plan: &Plan,
         rows: &[&[E]],
         next: &[&[E]],
         at: usize,
-    ) -> Option<[[S::f64s; 4]; 2]> {
+    ) -> Option<[[S::f64s; W]; 2]> {
         if E::BINARY.is_narrow() {
-            return narrow_sums::<S, E>(simd, plan.one, rows, next, at);
+            return narrow_sums::<S, E, W>(simd, plan.one, rows, next, at);
         }
         if self.patience == 0 {
             return None;
         }
-        let sums = wide_sums::<S, E>(simd, plan, self.a1, rows, next, at);
+        let sums = wide_sums::<S, E, W>(simd, plan, self.a1, rows, next, at);
         if sums.is_some() {
             return sums;
         }
-        let [a, b, c, d] = largest::<S, E>(simd, rows, at);
-        let largest = a.max(b).max(c.max(d)).reduce_max();
-        let power = f64::from_bits(largest.to_bits() & f64::INFINITY.to_bits());
+        let mut max = S::f64s::splat(simd, 0.0);
+        for x in largest::<S, E, W>(simd, rows, at) {
+            max = max.max(x);
+        }
+        let power = f64::from_bits(max.reduce_max().to_bits() & f64::INFINITY.to_bits());
         let a1 = (power * plan.a1_of_power).max(plan.lowest);
         self.a1 = if a1.is_finite() { a1 } else { 0.0 };
-        let sums = wide_sums::<S, E>(simd, plan, self.a1, rows, &[], at);
+        let sums = wide_sums::<S, E, W>(simd, plan, self.a1, rows, &[], at);
         self.patience -= u32::from(sums.is_none());
         sums
     }
 }
 
 #[inline(always)]
-fn wide_sums<S: Simd, E: Float>(
+fn wide_sums<S: Simd, E: Float, const W: usize>(
     simd: S,
     plan: &Plan,
     a1: f64,
     rows: &[&[E]],
     next: &[&[E]],
     at: usize,
-) -> Option<[[S::f64s; 4]; 2]> {
+) -> Option<[[S::f64s; W]; 2]> {
     let [a1, a2] = [a1, a1 * plan.a2_of_a1].map(|anchor| S::f64s::splat(simd, anchor));
-    let mut lanes = Lanes::<S>::new(simd, plan.one, [a1; 4], [a2; 4]);
-    let passed = lanes.add::<E, true, true, true>(simd, rows, next, at);
+    let mut lanes = Lanes::<S, W>::new(simd, plan.one, [a1; W], [a2; W]);
+    let passed = lanes.add::<E, true, true, true>(simd, rows.iter().copied(), next, at);
     let exact = passed && !any::<S>(lanes.dropped);
-    let [a, b, c, d] = lanes.t1;
-    let [i, j, k, l] = lanes.t2;
-    exact.then_some([[a - a1, b - a1, c - a1, d - a1], [i - a2, j - a2, k - a2, l - a2]])
+    let (mut high, mut low) = (lanes.t1, lanes.t2);
+    for (high, low) in high.iter_mut().zip(&mut low) {
+        *high -= a1;
+        *low -= a2;
+    }
+    exact.then_some([high, low])
 }
 
 #[inline(always)]
-fn narrow_sums<S: Simd, E: Float>(
+fn narrow_sums<S: Simd, E: Float, const W: usize>(
     simd: S,
     one: f64,
     rows: &[&[E]],
     next: &[&[E]],
     at: usize,
-) -> Option<[[S::f64s; 4]; 2]> {
+) -> Option<[[S::f64s; W]; 2]> {
     let zero = S::f64s::splat(simd, 0.0);
     let one = S::f64s::splat(simd, one);
     let (first, others) = rows.split_first()?;
-    let end = at + 4 * S::f64s::LEN;
+    let end = at + W * S::f64s::LEN;
     let mut next = next.iter();
-    let mut high = E::load(simd, &first[at..end]);
+    let mut high = E::load_some::<S, W>(simd, &first[at..end]);
     for high in &mut high {
         *high += zero;
     }
@@ -119,13 +124,13 @@ fn narrow_sums<S: Simd, E: Float>(
         if let Some(next) = next.next() {
             fetch(next, at..end);
         }
-        for (high, x) in high.iter_mut().zip(E::load(simd, &row[at..end])) {
+        for (high, x) in high.iter_mut().zip(E::load_some::<S, W>(simd, &row[at..end])) {
             *high = add::<S>(*high, x, one, &mut changed);
         }
     }
     next.for_each(|next| fetch(next, at..end));
     let same = !any::<S>(changed & S::u64s::splat(simd, !<f64 as Format>::SIGN));
-    same.then_some([high, [zero; 4]])
+    same.then_some([high, [zero; W]])
 }
 
 /// a + b, and bits in `changed`, besides the sign, where that is rounded.

@@ -68,15 +68,15 @@ const TINY: f64 = f64::from_bits((1023 - 850) << 52);
 /// Four vectors of means, as float64 and where they are proved, into as many encodings, and a bit for each
 /// that is not.
 #[inline(always)]
-pub(crate) fn certify<S: Simd, E: Float>(
+pub(crate) fn certify<S: Simd, E: Float, const W: usize>(
     means: &mut [u64],
     mean: impl Fn(usize) -> (S::f64s, S::mask64s),
 ) -> u64 {
     let len = S::f64s::LEN;
-    let means = &mut means[..4 * len];
+    let means = &mut means[..W * len];
     let mut open = 0;
     let mut lanes = [0.0; MOST];
-    for (i, lanes) in lanes.chunks_exact_mut(len).take(4).enumerate() {
+    for (i, lanes) in lanes.chunks_exact_mut(len).take(W).enumerate() {
         let (mean, proved) = mean(i);
         open |= (!proved.to_bitmask() & ((1 << len) - 1)) << (i * len);
         mean.store_slice(lanes);
@@ -101,7 +101,7 @@ pub(crate) struct Parts<S: Simd> {
 impl<S: Simd> Parts<S> {
     /// Vector `i` of a group's.
     #[inline(always)]
-    pub fn of<const FLAG: bool, const TWO: bool>(
+    pub fn of<const W: usize, const FLAG: bool, const TWO: bool>(
         simd: S,
         state: &[f64],
         i: usize,
@@ -109,13 +109,13 @@ impl<S: Simd> Parts<S> {
         rows: usize,
     ) -> Self {
         let splat = |x: f64| S::f64s::splat(simd, x);
-        let at = |slot: usize| load_one::<S>(simd, state, slot, i);
+        let at = |slot: usize| load_one::<S, W>(simd, state, slot, i);
         let zero = splat(0.0);
         let a1 = at(A1);
         let half_unit = power(simd, a1) * splat(plan.half_unit);
         let mut exact = a1.simd_eq(splat(plan.lowest));
         if FLAG {
-            exact |= load_one::<S>(simd, state, DROPPED, 0).simd_eq(zero);
+            exact |= load_one::<S, W>(simd, state, DROPPED, 0).simd_eq(zero);
         }
         Self {
             upper: if plan.carries { at(UPPER) } else { zero },

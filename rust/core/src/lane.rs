@@ -117,15 +117,16 @@ impl Holds<f32> for f32 {
     }
 }
 
-/// Four vectors of elements that are as wide as the lanes.
+/// Vectors of elements that are as wide as the lanes.
 #[inline(always)]
-pub(crate) fn load<S: Simd, F: SimdFloatElement>(simd: S, data: &[F]) -> [F::Native<S>; 4] {
+pub(crate) fn load<S: Simd, F: SimdFloatElement, const W: usize>(
+    simd: S,
+    data: &[F],
+) -> [F::Native<S>; W] {
     let len = F::Native::<S>::LEN;
-    let data = &data[..4 * len];
-    [
-        F::Native::<S>::from_slice(simd, &data[..len]),
-        F::Native::<S>::from_slice(simd, &data[len..2 * len]),
-        F::Native::<S>::from_slice(simd, &data[2 * len..3 * len]),
-        F::Native::<S>::from_slice(simd, &data[3 * len..]),
-    ]
+    let data = &data[..W * len];
+    std::array::from_fn(
+        #[inline(always)]
+        |i| F::Native::<S>::from_slice(simd, &data[i * len..][..len]),
+    )
 }

@@ -50,7 +50,7 @@ pub use integer::{Bool, Time};
 pub use level::{levels, vectorize};
 pub use runs::Runs;
 pub use source::{Strided, LARGEST_GROUP};
-pub use tile::{Rows, Shape, MOST_ROWS, ROWS, TILE, WORTH_A_COPY};
+pub use tile::{Lines, Rows, Shape, MOST_ROWS, ROWS, TILE, WORTH_A_COPY};
 pub use transpose::transpose;
 
 use certificate::{Bounded, BoundedDigits};

@@ -104,7 +104,7 @@ fn means_by<'a, S: Simd, E: Float + 'a, const TWO: bool>(
             (bound[i], half_unit[i]) = grid.map_or((0.0, 0.0), |grid| (grid.bound, grid.half_unit));
         }
         let mut proved = [0; MOST];
-        let mut open = certify::<S, E>(
+        let mut open = certify::<S, E, 4>(
             &mut proved,
             #[inline(always)]
             |i| {
@@ -184,7 +184,7 @@ impl Grid {
     ) -> Option<(f64, f64)> {
         let group = 4 * S::f64s::LEN;
         let [a1, a2] = [self.a1, self.a2].map(|anchor| S::f64s::splat(simd, anchor));
-        let mut lanes = Lanes::<S>::new(simd, self.one, [a1; 4], [a2; 4]);
+        let mut lanes = Lanes::<S, 4>::new(simd, self.one, [a1; 4], [a2; 4]);
         let groups = data.chunks_exact(group);
         let left = groups.remainder().len();
         for group in groups {

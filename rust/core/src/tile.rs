@@ -16,14 +16,14 @@
 //! step: the sign too, for x = -2.7 * 2^E keeps the exponent. NaN and inf have another exponent.
 //!
 //! With the exactness flag a step tells whether u - T2 is r, u being the new T2, or with one window whether
-//! r is 0. Lanes share that flag, four by four: what one drops, four are taken to drop.
+//! r is 0. Lanes share that flag, vector by vector of a group: what one drops, all are taken to drop.
 //!
 //! A step drops nothing where u2 (u1) is the smallest subnormal's, 2^UNIT: so a column of zeros is
 //! exact, at the lowest anchor, whose grid that is.
 //!
 //! # A block
 //!
-//! A block is ROWS rows of a group of four vectors. Where a lane leaves its binade in it, nothing of
+//! A block is ROWS rows of a group of vectors (four; or one). Where a lane leaves its binade in it, nothing of
 //! the block is stored: those lanes are anchored anew, and the block is run again.
 //!
 //! Let 2^(E-1-L) be above all |x| of the block, and E above the lane's last one, E0. What the lane
@@ -91,6 +91,11 @@ pub trait Rows<E> {
     /// follows them in the array is not read.
     fn rows(&mut self, rows: Range<usize>, columns: Range<usize>) -> [&[E]; ROWS];
 
+    /// The same, as they are in memory.
+    fn lines(&mut self, rows: Range<usize>, columns: Range<usize>) -> Lines<'_, E> {
+        Lines::Apart(self.rows(rows, columns))
+    }
+
     /// Whether [`Rows::rows_and_next`] is to be asked instead, because rows come from far memory.
     fn is_far(&self) -> bool {
         false
@@ -104,6 +109,38 @@ pub trait Rows<E> {
         _next: Option<[Range<usize>; 2]>,
     ) -> [[&[E]; ROWS]; 2] {
         [self.rows(rows, columns), [&[]; ROWS]]
+    }
+}
+
+/// Some rows: each by itself, or all in one, so that a step from row to row needs nothing but registers.
+#[derive(Clone, Copy, Debug)]
+pub enum Lines<'a, E> {
+    /// As [`Rows::rows`].
+    Apart([&'a [E]; ROWS]),
+    /// One after the other, and nothing between them.
+    Dense {
+        /// All elements of the rows.
+        data: &'a [E],
+        /// How many each row has.
+        pitch: usize,
+        /// Where in a row the first column is.
+        first: usize,
+    },
+}
+
+impl<'a, E> Lines<'a, E> {
+    /// As [`Rows::rows`], of so many columns.
+    fn rows(&self, columns: usize) -> [&'a [E]; ROWS] {
+        match *self {
+            Self::Apart(rows) => rows,
+            Self::Dense { data, pitch, first } => {
+                let mut rows = [&data[..0]; ROWS];
+                for (row, data) in rows.iter_mut().zip(data.chunks_exact(pitch)) {
+                    *row = &data[first..first + columns];
+                }
+                rows
+            }
+        }
     }
 }
 
@@ -173,15 +210,27 @@ fn means_at<S: Simd, E: Float, const FMA: bool>(
     means: &mut [u64],
 ) -> Vec<usize> {
     match (shape.n <= FEW, E::BINARY.is_narrow()) {
-        (false, false) => means_by::<S, E, false, true, FMA>(simd, table, shape, means),
-        (true, false) => means_by::<S, E, true, true, FMA>(simd, table, shape, means),
-        (false, true) => means_by::<S, E, false, false, FMA>(simd, table, shape, means),
-        (true, true) => means_by::<S, E, true, false, FMA>(simd, table, shape, means),
+        // One vector that is a cache line: from memory, four at once take half as long again. (Where copies of
+        // a column are side by side, and are to be put together in the end, four are faster.)
+        (false, false) if S::f64s::LEN == 8 && !shape.grouped => {
+            means_by::<S, E, 1, false, true, FMA>(simd, table, shape, means)
+        }
+        (false, false) => means_by::<S, E, 4, false, true, FMA>(simd, table, shape, means),
+        (true, false) => means_by::<S, E, 4, true, true, FMA>(simd, table, shape, means),
+        (false, true) => means_by::<S, E, 4, false, false, FMA>(simd, table, shape, means),
+        (true, true) => means_by::<S, E, 4, true, false, FMA>(simd, table, shape, means),
     }
 }
 
 #[inline(always)]
-fn means_by<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
+fn means_by<
+    S: Simd,
+    E: Float,
+    const W: usize,
+    const FLAG: bool,
+    const TWO: bool,
+    const FMA: bool,
+>(
     simd: S,
     table: &mut dyn Rows<E>,
     shape: Shape,
@@ -189,7 +238,7 @@ fn means_by<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: boo
 ) -> Vec<usize> {
     let Shape { rows, columns, copies, n, .. } = shape;
     let plan = &Plan::new::<E, TWO>(shape);
-    let group = 4 * S::f64s::LEN;
+    let group = W * S::f64s::LEN;
     let wide = columns * copies;
     let kept = if shape.is_one_block() { MOST } else { TILE.min(wide) + MOST };
     let mut memory = vec![0.0; kept * SLOTS + LINE / 8];
@@ -198,7 +247,7 @@ fn means_by<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: boo
     let mut results = Results { n, means, open: vec![] };
     let mut proved = [0; MOST];
     if copies == 1 {
-        sweep::<S, E, FLAG, TWO, FMA>(
+        sweep::<S, E, W, FLAG, TWO, FMA>(
             simd,
             table,
             shape,
@@ -215,7 +264,7 @@ fn means_by<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: boo
                 if FMA {
                     let whole = end - first == group;
                     let means = &mut results.means[first..end];
-                    open = certify::<S, E>(
+                    open = certify::<S, E, W>(
                         if whole { &mut *means } else { &mut proved },
                         #[inline(always)]
                         |i| match sums {
@@ -223,7 +272,8 @@ fn means_by<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: boo
                                 Total::<S>::mean_of_exact::<E>(simd, n, high[i], low[i])
                             }
                             Sums::Windows(state) => {
-                                let parts = Parts::<S>::of::<FLAG, TWO>(simd, state, i, plan, rows);
+                                let parts =
+                                    Parts::<S>::of::<W, FLAG, TWO>(simd, state, i, plan, rows);
                                 let total = parts.total(plan.carries, TWO);
                                 total.mean::<E, FLAG>(simd, n, TWO || plan.carries)
                             }
@@ -238,7 +288,7 @@ fn means_by<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: boo
                 while open != 0 {
                     let lane = open.trailing_zeros() as usize;
                     open &= open - 1;
-                    let sum = bounded::<FLAG, TWO>(state, lane, group, plan, rows);
+                    let sum = bounded::<W, FLAG, TWO>(state, lane, group, plan, rows);
                     results.decide(first + lane, sum, E::BINARY);
                 }
                 true
@@ -247,7 +297,7 @@ fn means_by<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: boo
         return results.open;
     }
     let mut all = Copies::new(shape);
-    sweep::<S, E, FLAG, TWO, FMA>(
+    sweep::<S, E, W, FLAG, TWO, FMA>(
         simd,
         table,
         shape,
@@ -256,8 +306,8 @@ fn means_by<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: boo
         #[inline(always)]
         |sums, first| {
             if let (true, Sums::Windows(state)) = (FMA, sums) {
-                for i in 0..4 {
-                    let parts = Parts::<S>::of::<FLAG, TWO>(simd, state, i, plan, rows);
+                for i in 0..W {
+                    let parts = Parts::<S>::of::<W, FLAG, TWO>(simd, state, i, plan, rows);
                     all.keep(parts, first + i * S::f64s::LEN);
                 }
             }
@@ -267,7 +317,7 @@ fn means_by<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: boo
     for first in (0..columns).step_by(group) {
         let mut open = u64::MAX;
         if FMA {
-            open = certify::<S, E>(
+            open = certify::<S, E, W>(
                 &mut proved,
                 #[inline(always)]
                 |i| {
@@ -286,7 +336,7 @@ fn means_by<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: boo
                 let index = place / group;
                 let lane = place - start_of(index, group, wide);
                 let state = &states[index * SLOTS * group..][..SLOTS * group];
-                bounded::<FLAG, TWO>(state, lane, group, plan, rows)
+                bounded::<W, FLAG, TWO>(state, lane, group, plan, rows)
             });
             let sum = sum.reduce(|a, b| Some(add(a?, b?))).flatten();
             results.decide(column, sum, E::BINARY);
@@ -391,7 +441,7 @@ const SLOTS: usize = 6;
 /// The windows.
 pub(crate) const T1: usize = 0;
 pub(crate) const T2: usize = 1;
-/// What [`Lanes`] says was dropped, in the place of the first of the four vectors.
+/// What [`Lanes`] says was dropped, in the place of the first of the vectors.
 pub(crate) const DROPPED: usize = 2;
 /// The first anchor; NaN in an open column.
 pub(crate) const A1: usize = 3;
@@ -411,30 +461,33 @@ pub(crate) fn any<S: Simd>(v: S::u64s) -> bool {
     v.as_slice().iter().fold(0, |or, lane| or | lane) != 0
 }
 
-/// The four vectors of a slot of a group's state.
+/// The vectors of a slot of a group's state.
 #[inline(always)]
-pub(crate) fn load<S: Simd>(simd: S, state: &[f64], slot: usize) -> [S::f64s; 4] {
+pub(crate) fn load<S: Simd, const W: usize>(simd: S, state: &[f64], slot: usize) -> [S::f64s; W] {
     let len = S::f64s::LEN;
-    let state = &state[slot * 4 * len..][..4 * len];
-    [
-        S::f64s::from_slice(simd, &state[..len]),
-        S::f64s::from_slice(simd, &state[len..2 * len]),
-        S::f64s::from_slice(simd, &state[2 * len..3 * len]),
-        S::f64s::from_slice(simd, &state[3 * len..]),
-    ]
+    let state = &state[slot * W * len..][..W * len];
+    std::array::from_fn(
+        #[inline(always)]
+        |i| S::f64s::from_slice(simd, &state[i * len..][..len]),
+    )
 }
 
 /// One of them.
 #[inline(always)]
-pub(crate) fn load_one<S: Simd>(simd: S, state: &[f64], slot: usize, i: usize) -> S::f64s {
+pub(crate) fn load_one<S: Simd, const W: usize>(
+    simd: S,
+    state: &[f64],
+    slot: usize,
+    i: usize,
+) -> S::f64s {
     let len = S::f64s::LEN;
-    S::f64s::from_slice(simd, &state[(slot * 4 + i) * len..][..len])
+    S::f64s::from_slice(simd, &state[(slot * W + i) * len..][..len])
 }
 
 #[inline(always)]
-fn store<S: Simd>(state: &mut [f64], slot: usize, vectors: [S::f64s; 4]) {
+fn store<S: Simd, const W: usize>(state: &mut [f64], slot: usize, vectors: [S::f64s; W]) {
     let len = S::f64s::LEN;
-    let state = &mut state[slot * 4 * len..][..4 * len];
+    let state = &mut state[slot * W * len..][..W * len];
     for (vector, state) in vectors.iter().zip(state.chunks_exact_mut(len)) {
         vector.store_slice(state);
     }
@@ -448,7 +501,7 @@ fn start_of(index: usize, group: usize, width: usize) -> usize {
 
 /// The sum of a lane, `None` where it has none.
 #[inline(never)]
-fn bounded<const FLAG: bool, const TWO: bool>(
+fn bounded<const W: usize, const FLAG: bool, const TWO: bool>(
     state: &[f64],
     lane: usize,
     group: usize,
@@ -461,7 +514,7 @@ fn bounded<const FLAG: bool, const TWO: bool>(
     let unit = biased as i32 - 1023 - 52 - if TWO { 52 - plan.l } else { 0 };
     let lower = if TWO { at(T2) - a1 * plan.a2_of_a1 } else { 0.0 };
     let sum = units(at(UPPER), unit)? + units(at(T1) - a1, unit)? + units(lower, unit)?;
-    let exact = a1 == plan.lowest || (FLAG && state[DROPPED * group + lane % (group / 4)] == 0.0);
+    let exact = a1 == plan.lowest || (FLAG && state[DROPPED * group + lane % (group / W)] == 0.0);
     let halves = if exact { 0 } else { rows as u64 + at(MOVED) as u64 };
     debug_assert!(!TWO || at(T2).to_bits() & PLACE == (a1 * plan.a2_of_a1).to_bits() & PLACE);
     debug_assert!(at(T1).to_bits() & PLACE == a1.to_bits() & PLACE);
@@ -481,27 +534,26 @@ fn units(x: f64, unit: i32) -> Option<i128> {
 
 /// A group's sums: of few rows perhaps exact, high and low parts; or as the windows hold them.
 #[derive(Clone, Copy)]
-enum Sums<'a, S: Simd> {
-    Exact([[S::f64s; 4]; 2]),
+enum Sums<'a, S: Simd, const W: usize> {
+    Exact([[S::f64s; W]; 2]),
     Windows(&'a [f64]),
 }
 
 /// Sums all columns, and shows each group's sums, and where it begins, to `finish`, which says whether
 /// exact ones suffice.
 #[inline(always)]
-fn sweep<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
+fn sweep<S: Simd, E: Float, const W: usize, const FLAG: bool, const TWO: bool, const FMA: bool>(
     simd: S,
     table: &mut dyn Rows<E>,
     shape: Shape,
     plan: &Plan,
     states: &mut [f64],
-    mut finish: impl FnMut(Sums<S>, usize) -> bool,
+    mut finish: impl FnMut(Sums<S, W>, usize) -> bool,
 ) {
-    let group = 4 * S::f64s::LEN;
+    let group = W * S::f64s::LEN;
     let columns = shape.columns * shape.copies;
     let groups = columns.div_ceil(group);
     let groups_of_tile = groups.div_ceil(groups.div_ceil(TILE / group).max(1)).max(1);
-    let stride = if shape.is_one_block() { 0 } else { SLOTS * group };
     let mut padded = [[E::signed(false, 0); MOST]; ROWS];
     let mut few = Few::new();
     let is_far = table.is_far();
@@ -515,56 +567,66 @@ fn sweep<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
         let groups = width.div_ceil(group);
         for from in (0..shape.rows).step_by(ROWS) {
             let until = shape.rows.min(from + ROWS);
-            let [rows, next] = if is_far {
+            let (lines, next) = if is_far {
                 let next = if until < shape.rows {
                     Some([until..shape.rows.min(until + ROWS), first..end])
                 } else {
                     (end < columns)
                         .then(|| [0..shape.rows.min(ROWS), tile(first_group + groups_of_tile)])
                 };
-                table.rows_and_next([from..until, first..end], next)
+                let [rows, next] = table.rows_and_next([from..until, first..end], next);
+                (Lines::Apart(rows), next)
             } else {
-                [table.rows(from..until, first..end), [&[] as &[E]; ROWS]]
+                (table.lines(from..until, first..end), [&[] as &[E]; ROWS])
             };
-            let rows = &rows[..until - from];
-            let pad;
-            let rows = if width < group {
-                pad = pad_rows(rows, &mut padded);
-                &pad[..rows.len()]
+            let lines = if width < group {
+                Lines::Apart(pad_rows(&lines.rows(width), &mut padded))
             } else {
-                rows
+                lines
             };
-            let (begins, ends) = (from == 0, until == shape.rows);
-            let carries = plan.carries && from > 0 && from % plan.segment == 0;
-            for i in 0..groups {
-                let at = start_of(i, group, width);
-                let next = if is_far && at + group <= next[0].len() { &next[..] } else { &[] };
-                if FLAG && FMA && shape.is_one_block() {
-                    let sums = few.sums::<S, E>(simd, plan, rows, next, at);
-                    if sums.is_some_and(
-                        #[inline(always)]
-                        |sums| finish(Sums::Exact(sums), first + at),
-                    ) {
-                        continue;
+            let (count, next) = (until - from, if is_far { &next[..] } else { &[] });
+            if shape.is_one_block() {
+                let rows = &lines.rows(width)[..count];
+                let state = &mut states[..SLOTS * group];
+                for i in 0..groups {
+                    let at = start_of(i, group, width);
+                    if FLAG && FMA {
+                        let sums = few.sums::<S, E, W>(simd, plan, rows, next, at);
+                        if sums.is_some_and(
+                            #[inline(always)]
+                            |sums| finish(Sums::Exact(sums), first + at),
+                        ) {
+                            continue;
+                        }
                     }
-                }
-                let state = &mut states[i * stride..][..SLOTS * group];
-                if carries {
-                    carry::<S, TWO>(simd, state, plan);
-                }
-                let passed = if begins {
-                    first_block::<S, E, FLAG, TWO, FMA>(simd, rows, next, at, state, plan)
-                } else {
-                    block::<S, E, FLAG, TWO, FMA>(simd, rows, next, at, state, plan)
-                };
-                if !passed {
-                    simd.vectorize(
-                        #[inline(always)]
-                        || anchor_anew::<S, E, FLAG, TWO, FMA>(simd, rows, at, state, plan),
-                    );
-                }
-                if ends {
+                    begin::<S, E, W, FLAG, TWO>(simd, rows, at, state, plan);
+                    let some = rows.iter().copied();
+                    if !add_rows::<S, E, W, FLAG, TWO, FMA>(simd, some, next, at, state, plan) {
+                        simd.vectorize(
+                            #[inline(always)]
+                            || anchor_anew::<S, E, W, FLAG, TWO, FMA>(simd, rows, at, state, plan),
+                        );
+                    }
                     finish(Sums::Windows(state), first + at);
+                }
+                continue;
+            }
+            let states = &mut states[..groups * SLOTS * group];
+            if from == 0 {
+                let rows = &lines.rows(width)[..count];
+                for (i, state) in states.chunks_exact_mut(SLOTS * group).enumerate() {
+                    let at = start_of(i, group, width);
+                    begin::<S, E, W, FLAG, TWO>(simd, rows, at, state, plan);
+                }
+            } else if plan.carries && from % plan.segment == 0 {
+                for state in states.chunks_exact_mut(SLOTS * group) {
+                    carry::<S, W, TWO>(simd, state, plan);
+                }
+            }
+            add_to_all::<S, E, W, FLAG, TWO, FMA>(simd, &lines, count, next, width, states, plan);
+            if until == shape.rows {
+                for (i, state) in states.chunks_exact_mut(SLOTS * group).enumerate() {
+                    finish(Sums::Windows(state), first + start_of(i, group, width));
                 }
             }
         }
@@ -575,8 +637,11 @@ fn sweep<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
 /// hardware to foresee.
 #[inline(always)]
 pub(crate) fn fetch<E>(row: &[E], columns: Range<usize>) {
-    for line in row.get(columns).unwrap_or(&[]).chunks(LINE / size_of::<E>()) {
-        prefetch(&line[0]);
+    let line = LINE / size_of::<E>();
+    for i in 0..columns.len().div_ceil(line) {
+        if let Some(x) = row.get(columns.start + i * line) {
+            prefetch(x);
+        }
     }
 }
 
@@ -594,10 +659,14 @@ fn pad_rows<'a, E: Float>(rows: &[&[E]], padded: &'a mut [[E; MOST]; ROWS]) -> [
 
 /// The largest magnitudes of some rows of a group. (A NaN may hide.)
 #[inline(always)]
-pub(crate) fn largest<S: Simd, E: Float>(simd: S, rows: &[&[E]], at: usize) -> [S::f64s; 4] {
-    let mut max = [S::f64s::splat(simd, 0.0); 4];
+pub(crate) fn largest<S: Simd, E: Float, const W: usize>(
+    simd: S,
+    rows: &[&[E]],
+    at: usize,
+) -> [S::f64s; W] {
+    let mut max = [S::f64s::splat(simd, 0.0); W];
     for row in rows {
-        let x = E::load(simd, &row[at..at + 4 * S::f64s::LEN]);
+        let x = E::load_some::<S, W>(simd, &row[at..at + W * S::f64s::LEN]);
         for (max, x) in max.iter_mut().zip(x) {
             *max = max.max(x.abs());
         }
@@ -618,22 +687,22 @@ fn possible<S: Simd>(simd: S, a1: S::f64s) -> S::f64s {
     a1.simd_le(highest).select(a1, S::f64s::splat(simd, f64::NAN))
 }
 
-/// What a block keeps in registers. Four vectors hide the latency of the additions, and AVX2's 16
-/// registers hold them.
-pub(crate) struct Lanes<S: Simd> {
-    pub t1: [S::f64s; 4],
-    pub t2: [S::f64s; 4],
+/// What a block of a group of `W` vectors keeps in registers. Four hide the latency of the additions, and
+/// AVX2's 16 registers hold them.
+pub(crate) struct Lanes<S: Simd, const W: usize> {
+    pub t1: [S::f64s; W],
+    pub t2: [S::f64s; W],
     /// Bits in which what T2 took differs from r (or, with one window, r's): none if nothing was
-    /// dropped. Of all four vectors, for four such would be as much again as the windows.
+    /// dropped. Of all vectors, for as many such would be as much again as the windows.
     pub dropped: S::u64s,
     /// Bits in which a T1 has changed.
     pub seen: S::u64s,
     one: S::f64s,
 }
 
-impl<S: Simd> Lanes<S> {
+impl<S: Simd, const W: usize> Lanes<S, W> {
     #[inline(always)]
-    pub fn new(simd: S, one: f64, t1: [S::f64s; 4], t2: [S::f64s; 4]) -> Self {
+    pub fn new(simd: S, one: f64, t1: [S::f64s; W], t2: [S::f64s; W]) -> Self {
         let zero = S::u64s::splat(simd, 0);
         Self { t1, t2, dropped: zero, seen: zero, one: S::f64s::splat(simd, one) }
     }
@@ -644,44 +713,47 @@ impl<S: Simd> Lanes<S> {
         let t2 = if TWO { load(simd, state, T2) } else { t1 };
         let mut lanes = Self::new(simd, plan.one, t1, t2);
         if FLAG {
-            lanes.dropped = bits::<S>(load_one::<S>(simd, state, DROPPED, 0));
+            lanes.dropped = bits::<S>(load_one::<S, W>(simd, state, DROPPED, 0));
         }
         lanes
     }
 
     #[inline(always)]
     fn store<const FLAG: bool, const TWO: bool>(&self, state: &mut [f64]) {
-        store::<S>(state, T1, self.t1);
+        store::<S, W>(state, T1, self.t1);
         if TWO {
-            store::<S>(state, T2, self.t2);
+            store::<S, W>(state, T2, self.t2);
         }
         if FLAG {
             let dropped: S::f64s = self.dropped.bitcast();
-            dropped.store_slice(&mut state[DROPPED * 4 * S::f64s::LEN..][..S::f64s::LEN]);
+            dropped.store_slice(&mut state[DROPPED * W * S::f64s::LEN..][..S::f64s::LEN]);
         }
     }
 
     /// Adds some rows, and says whether every lane has stayed in its binade. Asks for as many `next` ones
     /// meanwhile, if there are any: one by one, for all at once would be waited for.
     #[inline(always)]
-    pub fn add<E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
+    pub fn add<'a, E: Float + 'a, const FLAG: bool, const TWO: bool, const FMA: bool>(
         &mut self,
         simd: S,
-        rows: &[&[E]],
+        rows: impl Iterator<Item = &'a [E]>,
         next: &[&[E]],
         at: usize,
     ) -> bool {
-        let group = at..at + 4 * S::f64s::LEN;
-        if next.len() < rows.len() {
+        let group = at..at + W * S::f64s::LEN;
+        if next.is_empty() {
             for row in rows {
-                self.step::<FLAG, TWO, FMA>(E::load(simd, &row[group.clone()]));
+                self.step::<FLAG, TWO, FMA>(E::load_some::<S, W>(simd, &row[group.clone()]));
             }
         } else {
-            for (row, next) in rows.iter().zip(next) {
-                fetch(next, group.clone());
-                self.step::<FLAG, TWO, FMA>(E::load(simd, &row[group.clone()]));
+            let mut next = next.iter();
+            for row in rows {
+                if let Some(next) = next.next() {
+                    fetch(next, group.clone());
+                }
+                self.step::<FLAG, TWO, FMA>(E::load_some::<S, W>(simd, &row[group.clone()]));
             }
-            next[rows.len()..].iter().for_each(|next| fetch(next, group.clone()));
+            next.for_each(|next| fetch(next, group.clone()));
         }
         !any::<S>(self.seen & S::u64s::splat(simd, PLACE))
     }
@@ -689,7 +761,7 @@ impl<S: Simd> Lanes<S> {
     /// Adds an element to each lane: see the top of this file. With FMA, some of the additions are
     /// `mul_add`s by 1, for which many cores have pipes of their own.
     #[inline(always)]
-    pub fn step<const FLAG: bool, const TWO: bool, const FMA: bool>(&mut self, x: [S::f64s; 4]) {
+    pub fn step<const FLAG: bool, const TWO: bool, const FMA: bool>(&mut self, x: [S::f64s; W]) {
         let one = self.one;
         let add = |x: S::f64s, t: S::f64s| if FMA { x.mul_add(one, t) } else { x + t };
         for (i, x) in x.into_iter().enumerate() {
@@ -700,7 +772,7 @@ impl<S: Simd> Lanes<S> {
             if TWO {
                 let r = add(x, t1 - t);
                 let t2 = self.t2[i];
-                let u = t2 + r;
+                let u = if FMA && !FLAG { r.mul_add(one, t2) } else { t2 + r };
                 self.t2[i] = u;
                 if FLAG {
                     // Equal numbers have equal bits: neither is -0. And others differ in more than the
@@ -716,50 +788,51 @@ impl<S: Simd> Lanes<S> {
     }
 }
 
-/// Finds the anchors of a group, and adds the first rows, unless a lane leaves its binade: then the
-/// group holds nothing at these anchors.
+/// Finds the anchors of a group.
 #[inline(always)]
-fn first_block<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
+fn begin<S: Simd, E: Float, const W: usize, const FLAG: bool, const TWO: bool>(
     simd: S,
     rows: &[&[E]],
-    next: &[&[E]],
     at: usize,
     state: &mut [f64],
     plan: &Plan,
-) -> bool {
+) {
     let splat = |x: f64| S::f64s::splat(simd, x);
-    let zeros = [splat(0.0); 4];
-    let (mut a1, mut a2) = (largest::<S, E>(simd, &rows[..plan.glance.min(rows.len())], at), zeros);
+    let zeros = [splat(0.0); W];
+    let (mut a1, mut a2) =
+        (largest::<S, E, W>(simd, &rows[..plan.glance.min(rows.len())], at), zeros);
     for (a1, a2) in a1.iter_mut().zip(&mut a2) {
         let anchor = power(simd, *a1) * splat(plan.a1_of_power);
         *a1 = possible(simd, anchor.max(splat(plan.lowest)));
         *a2 = *a1 * splat(plan.a2_of_a1);
     }
-    store::<S>(state, A1, a1);
-    store::<S>(state, MOVED, zeros);
+    store::<S, W>(state, A1, a1);
+    store::<S, W>(state, MOVED, zeros);
     if plan.carries {
-        store::<S>(state, UPPER, zeros);
+        store::<S, W>(state, UPPER, zeros);
     }
-    let mut lanes = Lanes::<S>::new(simd, plan.one, a1, a2);
-    let passed = lanes.add::<E, FLAG, TWO, FMA>(simd, rows, next, at);
-    if !passed {
-        lanes = Lanes::<S>::new(simd, plan.one, a1, a2);
-    }
-    lanes.store::<FLAG, TWO>(state);
-    passed
+    Lanes::<S, W>::new(simd, plan.one, a1, a2).store::<FLAG, TWO>(state);
 }
 
 /// Adds some rows to a group, unless a lane leaves its binade.
 #[inline(always)]
-fn block<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
+fn add_rows<
+    'a,
+    S: Simd,
+    E: Float + 'a,
+    const W: usize,
+    const FLAG: bool,
+    const TWO: bool,
+    const FMA: bool,
+>(
     simd: S,
-    rows: &[&[E]],
+    rows: impl Iterator<Item = &'a [E]>,
     next: &[&[E]],
     at: usize,
     state: &mut [f64],
     plan: &Plan,
 ) -> bool {
-    let mut lanes = Lanes::<S>::load::<FLAG, TWO>(simd, plan, state);
+    let mut lanes = Lanes::<S, W>::load::<FLAG, TWO>(simd, plan, state);
     let passed = lanes.add::<E, FLAG, TWO, FMA>(simd, rows, next, at);
     if passed {
         lanes.store::<FLAG, TWO>(state);
@@ -767,10 +840,104 @@ fn block<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
     passed
 }
 
+/// Adds some rows to the groups of a tile from one on, and returns the first of which a lane leaves its
+/// binade, or their number. (A function of its own, so that all it needs stays in registers: how far the
+/// loads of a group run ahead of the additions of the last is a matter of instructions between them.)
+#[inline(never)]
+fn add_from<
+    'a,
+    S: Simd,
+    E: Float + 'a,
+    const W: usize,
+    const FLAG: bool,
+    const TWO: bool,
+    const FMA: bool,
+>(
+    simd: S,
+    rows: impl Iterator<Item = &'a [E]> + Clone,
+    next: &[&[E]],
+    [first, width]: [usize; 2],
+    states: &mut [f64],
+    from: usize,
+    plan: &Plan,
+) -> usize {
+    simd.vectorize(
+        #[inline(always)]
+        || {
+            let group = W * S::f64s::LEN;
+            // (Copies: what is behind a reference could change with each state that is stored.)
+            let (all, plan, first, width) = (rows.clone(), *plan, first, width);
+            for (i, state) in states.chunks_exact_mut(SLOTS * group).enumerate().skip(from) {
+                let (rows, at) = (all.clone(), first + start_of(i, group, width));
+                if !add_rows::<S, E, W, FLAG, TWO, FMA>(simd, rows, next, at, state, &plan) {
+                    return i;
+                }
+            }
+            states.len() / (SLOTS * group)
+        },
+    )
+}
+
+/// Adds some rows to all groups of a tile.
+#[inline(always)]
+fn add_to_all<
+    S: Simd,
+    E: Float,
+    const W: usize,
+    const FLAG: bool,
+    const TWO: bool,
+    const FMA: bool,
+>(
+    simd: S,
+    lines: &Lines<E>,
+    count: usize,
+    next: &[&[E]],
+    width: usize,
+    states: &mut [f64],
+    plan: &Plan,
+) {
+    let group = W * S::f64s::LEN;
+    let mut from = 0;
+    loop {
+        let i = match lines {
+            Lines::Apart(rows) => {
+                let rows = rows[..count].iter().copied();
+                add_from::<S, E, W, FLAG, TWO, FMA>(
+                    simd,
+                    rows,
+                    next,
+                    [0, width],
+                    states,
+                    from,
+                    plan,
+                )
+            }
+            &Lines::Dense { data, pitch, first } => {
+                let (rows, columns) = (data.chunks_exact(pitch), [first, width]);
+                add_from::<S, E, W, FLAG, TWO, FMA>(simd, rows, next, columns, states, from, plan)
+            }
+        };
+        let Some(state) = states.chunks_exact_mut(SLOTS * group).nth(i) else { return };
+        let (rows, at) = (&lines.rows(width)[..count], start_of(i, group, width));
+        simd.vectorize(
+            #[inline(always)]
+            || anchor_anew::<S, E, W, FLAG, TWO, FMA>(simd, rows, at, state, plan),
+        );
+        from = i + 1;
+    }
+}
+
 /// Adds some rows to a group of which a lane leaves its binade: such lanes go to anchors for these
 /// rows, at least twice as high.
 #[inline(always)]
-fn anchor_anew<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: bool>(
+fn anchor_anew<
+    S: Simd,
+    E: Float,
+    const W: usize,
+    const FLAG: bool,
+    const TWO: bool,
+    const FMA: bool,
+>(
     simd: S,
     rows: &[&[E]],
     at: usize,
@@ -779,24 +946,24 @@ fn anchor_anew<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: 
 ) {
     let splat = |x: f64| S::f64s::splat(simd, x);
     let zero = S::u64s::splat(simd, 0);
-    let mut seen = [zero; 4];
-    let mut t1 = load(simd, state, T1);
+    let mut seen = [zero; W];
+    let mut t1 = load::<S, W>(simd, state, T1);
     for row in rows {
-        let x = E::load(simd, &row[at..at + 4 * S::f64s::LEN]);
-        for i in 0..4 {
+        let x = E::load_some::<S, W>(simd, &row[at..at + W * S::f64s::LEN]);
+        for i in 0..W {
             let t = t1[i] + x[i];
             seen[i] |= bits::<S>(t) ^ bits::<S>(t1[i]);
             t1[i] = t;
         }
     }
-    let max = largest::<S, E>(simd, rows, at);
-    let mut old = Lanes::<S>::load::<FLAG, TWO>(simd, plan, state);
-    let mut new = Lanes::<S>::load::<FLAG, TWO>(simd, plan, state);
-    let mut a1 = load::<S>(simd, state, A1);
-    let mut upper = load::<S>(simd, state, UPPER);
-    let mut moved = load::<S>(simd, state, MOVED);
-    let [mut rest, mut high, mut low] = [[splat(0.0); 4]; 3];
-    let mut stays = [zero.simd_eq(zero); 4];
+    let max = largest::<S, E, W>(simd, rows, at);
+    let mut old = Lanes::<S, W>::load::<FLAG, TWO>(simd, plan, state);
+    let mut new = Lanes::<S, W>::load::<FLAG, TWO>(simd, plan, state);
+    let mut a1 = load::<S, W>(simd, state, A1);
+    let mut upper = load::<S, W>(simd, state, UPPER);
+    let mut moved = load::<S, W>(simd, state, MOVED);
+    let [mut rest, mut high, mut low] = [[splat(0.0); W]; 3];
+    let mut stays = [zero.simd_eq(zero); W];
     for (i, stays) in stays.iter_mut().enumerate() {
         *stays = (seen[i] & S::u64s::splat(simd, PLACE)).simd_eq(zero);
         let wanted = (power(simd, max[i]) * splat(plan.a1_of_power)).max(a1[i] + a1[i]);
@@ -828,24 +995,24 @@ fn anchor_anew<S: Simd, E: Float, const FLAG: bool, const TWO: bool, const FMA: 
     }
     old.dropped = new.dropped;
     for row in rows {
-        old.step::<FLAG, TWO, FMA>(E::load(simd, &row[at..at + 4 * S::f64s::LEN]));
+        old.step::<FLAG, TWO, FMA>(E::load_some::<S, W>(simd, &row[at..at + W * S::f64s::LEN]));
     }
     old.store::<FLAG, TWO>(state);
-    store::<S>(state, A1, a1);
+    store::<S, W>(state, A1, a1);
     if plan.carries {
-        store::<S>(state, UPPER, upper);
+        store::<S, W>(state, UPPER, upper);
     }
-    store::<S>(state, MOVED, moved);
+    store::<S, W>(state, MOVED, moved);
 }
 
 /// Makes room in the windows: see "Headroom" at the top of this file.
 #[inline(always)]
-fn carry<S: Simd, const TWO: bool>(simd: S, state: &mut [f64], plan: &Plan) {
-    let mut t1 = load::<S>(simd, state, T1);
-    let mut t2 = load::<S>(simd, state, T2);
-    let a1 = load::<S>(simd, state, A1);
-    let mut upper = load::<S>(simd, state, UPPER);
-    for i in 0..4 {
+fn carry<S: Simd, const W: usize, const TWO: bool>(simd: S, state: &mut [f64], plan: &Plan) {
+    let mut t1 = load::<S, W>(simd, state, T1);
+    let mut t2 = load::<S, W>(simd, state, T2);
+    let a1 = load::<S, W>(simd, state, A1);
+    let mut upper = load::<S, W>(simd, state, UPPER);
+    for i in 0..W {
         let kept: S::f64s = (bits::<S>(t1[i]) & S::u64s::splat(simd, !0 << 26)).bitcast();
         let c = kept - a1[i];
         upper[i] += c;
@@ -857,9 +1024,9 @@ fn carry<S: Simd, const TWO: bool>(simd: S, state: &mut [f64], plan: &Plan) {
             t2[i] -= c;
         }
     }
-    store::<S>(state, UPPER, upper);
-    store::<S>(state, T1, t1);
+    store::<S, W>(state, UPPER, upper);
+    store::<S, W>(state, T1, t1);
     if TWO {
-        store::<S>(state, T2, t2);
+        store::<S, W>(state, T2, t2);
     }
 }

@@ -9,7 +9,7 @@ mod each;
 mod families;
 
 use families::{Family, Input, Random, Tested, GROUPS};
-use mean_core::{exact_mean, levels, mean, Binary, Element, Float, Rows, Shape, ROWS, TILE};
+use mean_core::{exact_mean, levels, mean, Binary, Element, Float, Lines, Rows, Shape, ROWS, TILE};
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
 use std::ops::Range;
@@ -63,6 +63,14 @@ impl<E: Float> Rows<E> for Contiguous<'_, E> {
             *found = &row[columns.clone()];
         }
         found
+    }
+
+    fn lines(&mut self, rows: Range<usize>, columns: Range<usize>) -> Lines<'_, E> {
+        let pitch = self.shape.columns * self.shape.copies;
+        match self.data.get(rows.start * pitch..rows.end * pitch) {
+            Some(data) => Lines::Dense { data, pitch, first: columns.start },
+            None => Lines::Apart(self.rows(rows, columns)),
+        }
     }
 }
 
