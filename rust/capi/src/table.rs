@@ -22,7 +22,7 @@ const SHORT: usize = 128;
 
 /// Bytes of an array of which most come from memory: from there on they are asked for early, which costs a
 /// tenth in a cache, and spares a quarter from memory.
-const FAR: usize = 1 << 24;
+const FAR: usize = 20 << 20;
 /// But not those of narrow tables, which follow one another.
 const WIDE: usize = TILE / 2;
 
@@ -43,7 +43,7 @@ pub(crate) struct Table<'a, E> {
     apart: bool,
     /// Whether wide rows are read in place, and more of them than a cache holds.
     far: bool,
-    /// Elements from row to row, where these are read in place and nothing is between them.
+    /// Elements from row to row, where all elements of the cells follow one another, row after row.
     pitch: Option<usize>,
     buffer: Vec<E>,
 }
@@ -117,7 +117,7 @@ impl<'a, E: Element> Table<'a, E> {
             runs,
             apart,
             far: in_place && width >= WIDE && elements >= FAR / size_of::<E>(),
-            pitch: (in_place && dense && source.axes.len() == 1 && n % shape.copies == 0)
+            pitch: (in_place && dense && source.axes.len() == 1)
                 .then_some(columns.len * shape.copies),
             buffer: vec![],
         })
@@ -208,13 +208,16 @@ impl<'a, E: Element> Table<'a, E> {
 
 impl<E: Element> Rows<E> for Table<'_, E> {
     fn lines(&mut self, rows: Range<usize>, columns: Range<usize>) -> Lines<'_, E> {
-        let Some(pitch) = self.pitch else { return Lines::Apart(self.rows(rows, columns)) };
-        // What `new`'s caller vouches for.
-        assert!(rows.end <= self.shape.rows);
+        let Shape { copies, n, .. } = self.shape;
+        let whole = rows.start <= rows.end && rows.end * copies <= n as usize;
+        let Some(pitch) = self.pitch.filter(|_| whole) else {
+            return Lines::Apart(self.rows(rows, columns));
+        };
         let start = self.source.data.wrapping_offset(self.tables.place.data).cast::<E>();
         let start = start.wrapping_add(rows.start * pitch);
-        // SAFETY: elements of the cells of one table, all side by side, native and aligned; `new`'s
-        // caller vouches for them.
+        // SAFETY: n times the axis of the columns are elements of the cells, native and aligned, one after
+        // the other (`pitch`), for which `new`'s caller vouches; and the rows, each `copies` times
+        // that axis, end among them.
         let data = unsafe { std::slice::from_raw_parts(start, rows.len() * pitch) };
         Lines::Dense { data, pitch, first: self.slab + columns.start }
     }

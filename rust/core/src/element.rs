@@ -120,9 +120,10 @@ pub trait Float: Format + Element<Mean = Self> {
     /// Four vectors of consecutive elements, widened: `data` has as many as they have lanes.
     fn load<S: Simd>(simd: S, data: &[Self]) -> [S::f64s; 4];
 
-    /// `W` such vectors: four, but of elements of 64 bits any number.
+    /// `W` of them: four, but for float64, which is as wide as the lanes.
     #[inline(always)]
     fn load_some<S: Simd, const W: usize>(simd: S, data: &[Self]) -> [S::f64s; W] {
+        debug_assert!(W == 4);
         let four = Self::load(simd, data);
         std::array::from_fn(
             #[inline(always)]

@@ -65,7 +65,7 @@ use fearless_simd::{prelude::*, Simd};
 /// Below it, subnormal numbers could come up.
 const TINY: f64 = f64::from_bits((1023 - 850) << 52);
 
-/// Four vectors of means, as float64 and where they are proved, into as many encodings, and a bit for each
+/// `W` vectors of means, as float64 and where they are proved, into as many encodings, and a bit for each
 /// that is not.
 #[inline(always)]
 pub(crate) fn certify<S: Simd, E: Float, const W: usize>(

@@ -91,7 +91,7 @@ pub trait Rows<E> {
     /// follows them in the array is not read.
     fn rows(&mut self, rows: Range<usize>, columns: Range<usize>) -> [&[E]; ROWS];
 
-    /// The same, as they are in memory.
+    /// The same, perhaps in one: asked for where the table is not far.
     fn lines(&mut self, rows: Range<usize>, columns: Range<usize>) -> Lines<'_, E> {
         Lines::Apart(self.rows(rows, columns))
     }
@@ -117,7 +117,7 @@ pub trait Rows<E> {
 pub enum Lines<'a, E> {
     /// As [`Rows::rows`].
     Apart([&'a [E]; ROWS]),
-    /// One after the other, and nothing between them.
+    /// As many as were asked for, one after the other, and nothing between them.
     Dense {
         /// All elements of the rows.
         data: &'a [E],
@@ -584,7 +584,8 @@ fn sweep<S: Simd, E: Float, const W: usize, const FLAG: bool, const TWO: bool, c
             } else {
                 lines
             };
-            let (count, next) = (until - from, if is_far { &next[..] } else { &[] });
+            let next = if is_far { &next[..] } else { &[] };
+            let count = until - from;
             if shape.is_one_block() {
                 let rows = &lines.rows(width)[..count];
                 let state = &mut states[..SLOTS * group];
@@ -758,8 +759,8 @@ impl<S: Simd, const W: usize> Lanes<S, W> {
         !any::<S>(self.seen & S::u64s::splat(simd, PLACE))
     }
 
-    /// Adds an element to each lane: see the top of this file. With FMA, some of the additions are
-    /// `mul_add`s by 1, for which many cores have pipes of their own.
+    /// Adds an element to each lane: see the top of this file. With FMA, half of the additions are
+    /// `mul_add`s by 1, for which many cores have pipes of their own: with the flag, two others.
     #[inline(always)]
     pub fn step<const FLAG: bool, const TWO: bool, const FMA: bool>(&mut self, x: [S::f64s; W]) {
         let one = self.one;
@@ -901,16 +902,8 @@ fn add_to_all<
     loop {
         let i = match lines {
             Lines::Apart(rows) => {
-                let rows = rows[..count].iter().copied();
-                add_from::<S, E, W, FLAG, TWO, FMA>(
-                    simd,
-                    rows,
-                    next,
-                    [0, width],
-                    states,
-                    from,
-                    plan,
-                )
+                let (rows, columns) = (rows[..count].iter().copied(), [0, width]);
+                add_from::<S, E, W, FLAG, TWO, FMA>(simd, rows, next, columns, states, from, plan)
             }
             &Lines::Dense { data, pitch, first } => {
                 let (rows, columns) = (data.chunks_exact(pitch), [first, width]);
