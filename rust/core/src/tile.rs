@@ -23,8 +23,8 @@
 //!
 //! # A block
 //!
-//! A block is ROWS rows of a group of vectors (four; or one). Where a lane leaves its binade in it, nothing of
-//! the block is stored: those lanes are anchored anew, and the block is run again.
+//! A block is ROWS rows of a group of vectors (four; or one). Where a lane leaves its binade in it,
+//! nothing of the block is stored: those lanes are anchored anew, and the block is run again.
 //!
 //! Let 2^(E-1-L) be above all |x| of the block, and E above the lane's last one, E0. What the lane
 //! held goes into the new windows as elements: h = T1 - A1 and l = T2 - A2, both exact in the old
@@ -59,6 +59,7 @@ use crate::element::Float;
 use crate::few::Few;
 use crate::finish::{certify, Copies, Parts, Total};
 use crate::format::{Binary, Format};
+use crate::lane;
 use crate::window::has_fma;
 use fearless_simd::{dispatch, prelude::*, Level, Simd};
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
@@ -464,12 +465,7 @@ pub(crate) fn any<S: Simd>(v: S::u64s) -> bool {
 /// The vectors of a slot of a group's state.
 #[inline(always)]
 pub(crate) fn load<S: Simd, const W: usize>(simd: S, state: &[f64], slot: usize) -> [S::f64s; W] {
-    let len = S::f64s::LEN;
-    let state = &state[slot * W * len..][..W * len];
-    std::array::from_fn(
-        #[inline(always)]
-        |i| S::f64s::from_slice(simd, &state[i * len..][..len]),
-    )
+    lane::load(simd, &state[slot * W * S::f64s::LEN..])
 }
 
 /// One of them.
