@@ -5,7 +5,7 @@
 
 use crate::gather::gather_every;
 use crate::layout::Axis;
-use mean_core::{Element, Level, Strided, LARGEST_GROUP};
+use mean_core::{Ahead, Element, Level, Strided, LARGEST_GROUP, LINE};
 use std::ops::Range;
 
 /// Elements of one line, all of which count, in native byte order.
@@ -35,6 +35,20 @@ impl<E: Element> Line<E> {
         self.data.cast::<u8>().wrapping_offset(self.stride.wrapping_mul(range.start as isize))
     }
 
+    /// Asks early for the lines of elements that follow those from `at` on.
+    #[inline(always)]
+    fn fetch(self, at: usize, len: usize, ahead: Ahead) {
+        let apart = self.stride.unsigned_abs();
+        let next = at + ahead.bytes / apart;
+        if next < self.len {
+            let from = self.place(next..next);
+            for i in 0..(len * apart).div_ceil(LINE) as isize {
+                let place = from.wrapping_offset(i * LINE as isize * self.stride.signum());
+                prefetch(place, ahead.is_far);
+            }
+        }
+    }
+
     /// Gives `take` groups that `fill` copies, each from the place of its first element.
     #[inline(always)]
     fn fill_groups(
@@ -44,7 +58,13 @@ impl<E: Element> Line<E> {
         mut take: impl FnMut(&[E]),
         fill: impl Fn(&mut [E], *const u8),
     ) {
+        let apart = self.stride.unsigned_abs();
+        // (Where each element is a line of its own, a group is as many as can be waited for.)
+        let ahead = if apart < LINE { Ahead::of(apart.saturating_mul(self.len)) } else { None };
         for at in range.step_by(len) {
+            if let Some(ahead) = ahead {
+                self.fetch(at, len, ahead);
+            }
             let mut group = [E::zero(); LARGEST_GROUP];
             fill(&mut group[..len], self.place(at..at + len));
             take(&group[..len]);
@@ -116,6 +136,25 @@ impl<E: Element> Strided<E> for Line<E> {
             },
         );
     }
+}
+
+/// Asks for what is there.
+#[inline(always)]
+fn prefetch(place: *const u8, is_far: bool) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_mm_prefetch, _MM_HINT_T0, _MM_HINT_T1};
+        let place = place.cast();
+        if is_far {
+            // SAFETY: a hint, whatever the address: nothing is read.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(place) };
+        } else {
+            // SAFETY: as above.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(place) };
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (place, is_far);
 }
 
 /// Loads that leave out what is between the elements: these bytes may be another's, or not be there.

@@ -3,8 +3,8 @@
 use crate::gather::{gather, Source};
 use crate::layout::{Axis, Odometer, Place};
 use mean_core::{
-    transpose, vectorize, Binary, Element, Level, Lines, Rows, Shape, MOST_ROWS, ROWS, TILE,
-    WORTH_A_COPY,
+    transpose, vectorize, Binary, Element, Level, Lines, Reading, Rows, Shape, MOST_ROWS, ROWS,
+    TILE, WORTH_A_COPY,
 };
 use std::ops::Range;
 
@@ -20,10 +20,7 @@ const WORTH_A_TABLE: usize = 5;
 const WORTH_A_TABLE_OF_SHORT: usize = 9;
 const SHORT: usize = 128;
 
-/// Bytes of an array of which most come from memory: from there on they are asked for early, which costs a
-/// tenth in a cache, and spares a quarter from memory.
-const FAR: usize = 20 << 20;
-/// But not those of narrow tables, which follow one another.
+/// Rows of so many elements are asked for early where they are far; those of narrow tables follow one another.
 const WIDE: usize = TILE / 2;
 
 /// The elements of the cells along one axis: a column for each.
@@ -41,8 +38,7 @@ pub(crate) struct Table<'a, E> {
     runs: bool,
     /// Whether each cell is one run, to be read by itself.
     apart: bool,
-    /// Whether wide rows are read in place, and more of them than a cache holds.
-    far: bool,
+    reading: Reading,
     /// Elements from row to row, where all elements of the cells follow one another, row after row.
     pitch: Option<usize>,
     buffer: Vec<E>,
@@ -105,6 +101,14 @@ impl<'a, E: Element> Table<'a, E> {
         shape.columns = columns.len.min(slab);
         let width = shape.columns * shape.copies;
         let elements = cells.iter().fold(n, |n, axis| n.saturating_mul(axis.len));
+        let bytes = elements.saturating_mul(size_of::<E>());
+        let row = columns.len * shape.copies;
+        let pitch = (in_place && dense && source.axes.len() == 1).then_some(row);
+        let reading = if in_place && width >= WIDE {
+            Reading::of(bytes, pitch.is_some() && row > TILE)
+        } else {
+            Reading::Near
+        };
         Some(Self {
             level,
             source,
@@ -116,9 +120,8 @@ impl<'a, E: Element> Table<'a, E> {
             in_place,
             runs,
             apart,
-            far: in_place && width >= WIDE && elements >= FAR / size_of::<E>(),
-            pitch: (in_place && dense && source.axes.len() == 1)
-                .then_some(columns.len * shape.copies),
+            reading,
+            pitch,
             buffer: vec![],
         })
     }
@@ -222,8 +225,8 @@ impl<E: Element> Rows<E> for Table<'_, E> {
         Lines::Dense { data, pitch, first: self.slab + columns.start }
     }
 
-    fn is_far(&self) -> bool {
-        self.far
+    fn reading(&self) -> Reading {
+        self.reading
     }
 
     fn rows_and_next(

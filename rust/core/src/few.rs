@@ -30,8 +30,9 @@
 //! For more rows than a block's this is slower than the anchors, which cost once what a row costs here.
 
 use crate::element::Float;
+use crate::far::fetch;
 use crate::format::Format;
-use crate::tile::{any, bits, fetch, largest, Lanes, Plan};
+use crate::tile::{any, bits, largest, Lanes, Plan};
 use fearless_simd::{prelude::*, Simd};
 
 /// How many groups' own anchors may fail them before it is no longer tried.
@@ -122,13 +123,13 @@ fn narrow_sums<S: Simd, E: Float, const W: usize>(
     let mut changed = S::u64s::splat(simd, 0);
     for row in others {
         if let Some(next) = next.next() {
-            fetch(next, at..end);
+            fetch(next, at..end, true);
         }
         for (high, x) in high.iter_mut().zip(E::load_some::<S, W>(simd, &row[at..end])) {
             *high = add::<S>(*high, x, one, &mut changed);
         }
     }
-    next.for_each(|next| fetch(next, at..end));
+    next.for_each(|next| fetch(next, at..end, true));
     let same = !any::<S>(changed & S::u64s::splat(simd, !<f64 as Format>::SIGN));
     same.then_some([high, [zero; W]])
 }

@@ -91,8 +91,8 @@ pub(crate) fn certify<S: Simd, E: Float, const W: usize>(
 /// The sums of a vector of columns as the windows hold them.
 pub(crate) struct Parts<S: Simd> {
     upper: S::f64s,
-    high: S::f64s,
-    low: S::f64s,
+    pub high: S::f64s,
+    pub low: S::f64s,
     /// What may have been dropped, and half a unit; 0 if nothing was.
     bound: S::f64s,
     half_unit: S::f64s,
@@ -208,7 +208,7 @@ impl<S: Simd> Total<S> {
         (low, bits::<S>(low).simd_eq(bits::<S>(high)) & (usual | nothing))
     }
 
-    /// The same of exact sums of few elements, as `few.rs` has them.
+    /// The same of exact sums of few elements: as `few.rs` has them, or of 2^k, in two parts.
     #[inline(always)]
     pub fn mean_of_exact<E: Float>(
         simd: S,

@@ -4,6 +4,7 @@
 //! are compiled for.
 
 use crate::element::Element;
+use crate::far::{for_groups, Ahead, LINE};
 use crate::format::Binary;
 use crate::level::vectorize;
 use crate::quotient::round_mean;
@@ -15,11 +16,12 @@ use std::convert::identity;
 /// So many elements cannot overflow the partial sums of a block, of which those of 16 bits in 32 have
 /// the least room.
 const BLOCK: usize = 1 << 16;
+/// So many bytes are asked for at once.
+const BLOCK_AHEAD: usize = 1 << 10;
 /// So many halves cannot overflow an i64.
 const BLOCK_OF_HALVES: usize = 1 << 30;
 /// From so many elements on, loads are aligned to cache lines: a vector across two of them is two loads.
 const WORTH_ALIGNING: usize = 1 << 12;
-const CACHE_LINE: usize = 64;
 
 /// An element that is an integer.
 trait Integer: Copy {
@@ -37,12 +39,19 @@ fn sum_at<S: Simd, E: Integer>(simd: S, data: &[E]) -> i128 {
         #[inline(always)]
         || {
             let worth = data.len() >= WORTH_ALIGNING;
-            let head = if worth { data.as_ptr().align_offset(CACHE_LINE) } else { 0 };
-            let (head, aligned) = data.split_at(head.min(data.len()));
-            let mut sum = 0;
-            for block in head.chunks(BLOCK).chain(aligned.chunks(BLOCK)) {
-                sum += E::sum_of_block(block);
-            }
+            let head = if worth { data.as_ptr().align_offset(LINE) } else { 0 };
+            let (head, data) = data.split_at(head.min(data.len()));
+            let early = Ahead::of(size_of_val(data)).is_some();
+            let block = if early { BLOCK_AHEAD / size_of::<E>() } else { BLOCK };
+            let (blocks, tail) = data.split_at(data.len() - data.len() % block);
+            let mut sum = E::sum_of_block(head) + E::sum_of_block(tail);
+            for_groups(
+                blocks,
+                0..blocks.len(),
+                block,
+                #[inline(always)]
+                |block| sum += E::sum_of_block(block),
+            );
             sum
         },
     )

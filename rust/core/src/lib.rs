@@ -16,6 +16,7 @@
 //! | `runs.rs` | elements that do not lie in one slice |
 //! | `source.rs` | where the kernel takes its elements from: a slice, all but its NaNs, elements that lie apart |
 //! | `environment.rs` | the caller's floating-point environment |
+//! | `far.rs` | what comes from far: how it is read, and asked for early |
 //! | `tile.rs` | the means of many columns at once |
 //! | `few.rs` | the same of a few rows, where their sums prove themselves exact |
 //! | `rows.rs` | the means of many runs of equal length |
@@ -28,6 +29,7 @@ mod certificate;
 mod element;
 mod environment;
 mod exact;
+mod far;
 mod few;
 mod finish;
 mod format;
@@ -44,6 +46,7 @@ mod window;
 
 pub use element::{Element, Float, BF16, F16};
 pub use exact::exact_mean;
+pub use far::{Ahead, Reading, LINE};
 pub use fearless_simd::Level;
 pub use format::{Binary, Format};
 pub use integer::{Bool, Time};

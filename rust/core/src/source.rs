@@ -2,6 +2,7 @@
 //! that lie apart.
 
 use crate::element::Float;
+use crate::far;
 use crate::lane::{Bits, Holds, Lane};
 use fearless_simd::{prelude::*, Level, Simd};
 use std::ops::Range;
@@ -89,9 +90,13 @@ impl<E: Float> Source<E> for &[E] {
         range: Range<usize>,
         mut take: impl FnMut([F::Native<S>; 4]),
     ) -> u64 {
-        for four in self[range].chunks_exact(4 * F::Native::<S>::LEN) {
-            take(F::load(simd, four));
-        }
+        far::for_groups(
+            self,
+            range,
+            4 * F::Native::<S>::LEN,
+            #[inline(always)]
+            |four| take(F::load(simd, four)),
+        );
         0
     }
 
@@ -165,11 +170,17 @@ impl<E: Float> Source<E> for Present<'_, E> {
         mut take: impl FnMut([F::Native<S>; 4]),
     ) -> u64 {
         let mut missing = range.len() as u64;
-        for four in self.0[range].chunks_exact(4 * F::Native::<S>::LEN) {
-            let (four, numbers) = F::load_present(simd, four);
-            missing -= u64::from(numbers.count_ones());
-            take(four);
-        }
+        far::for_groups(
+            self.0,
+            range,
+            4 * F::Native::<S>::LEN,
+            #[inline(always)]
+            |four| {
+                let (four, numbers) = F::load_present(simd, four);
+                missing -= u64::from(numbers.count_ones());
+                take(four);
+            },
+        );
         missing
     }
 

@@ -56,14 +56,13 @@
 
 use crate::certificate::Bounded;
 use crate::element::Float;
+use crate::far::{fetch, Reading, LINE};
 use crate::few::Few;
 use crate::finish::{certify, Copies, Parts, Total};
 use crate::format::{Binary, Format};
 use crate::lane;
 use crate::window::has_fma;
 use fearless_simd::{dispatch, prelude::*, Level, Simd};
-#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-use safe_arch::prefetch_t1 as prefetch;
 use std::hint::black_box;
 use std::ops::Range;
 
@@ -85,6 +84,8 @@ pub const WORTH_A_COPY: usize = 32;
 /// costs more.
 const FEWER: usize = 16;
 const SLACK: i32 = 4;
+/// In a tile of fewer groups one more costs what alignment spares.
+const WORTH_ALIGNING: usize = 8;
 
 /// A table that the kernel reads, some rows and columns at a time, and some of them twice.
 pub trait Rows<E> {
@@ -97,9 +98,9 @@ pub trait Rows<E> {
         Lines::Apart(self.rows(rows, columns))
     }
 
-    /// Whether [`Rows::rows_and_next`] is to be asked instead, because rows come from far memory.
-    fn is_far(&self) -> bool {
-        false
+    /// How rows are to be read: far ones by [`Rows::rows_and_next`].
+    fn reading(&self) -> Reading {
+        Reading::Near
     }
 
     /// [`Rows::rows`], and those that are to be `next`, so that they are fetched meanwhile (without them:
@@ -130,6 +131,19 @@ pub enum Lines<'a, E> {
 }
 
 impl<'a, E> Lines<'a, E> {
+    /// Some of the rows.
+    fn part(self, range: Range<usize>) -> Self {
+        match self {
+            Self::Apart(mut rows) => {
+                rows.rotate_left(range.start);
+                Self::Apart(rows)
+            }
+            Self::Dense { data, pitch, first } => {
+                Self::Dense { data: &data[range.start * pitch..range.end * pitch], pitch, first }
+            }
+        }
+    }
+
     /// As [`Rows::rows`], of so many columns.
     fn rows(&self, columns: usize) -> [&'a [E]; ROWS] {
         match *self {
@@ -212,8 +226,11 @@ fn means_at<S: Simd, E: Float, const FMA: bool>(
 ) -> Vec<usize> {
     match (shape.n <= FEW, E::BINARY.is_narrow()) {
         // One vector that is a cache line: from memory, four at once take half as long again. (Where copies of
-        // a column are side by side, and are to be put together in the end, four are faster.)
-        (false, false) if S::f64s::LEN == 8 && !shape.grouped => {
+        // a column are side by side, and are to be put together in the end, four are faster; and where a
+        // group has but two rows at once.)
+        (false, false)
+            if S::f64s::LEN == 8 && !shape.grouped && table.reading() != Reading::Pairs =>
+        {
             means_by::<S, E, 1, false, true, FMA>(simd, table, shape, means)
         }
         (false, false) => means_by::<S, E, 4, false, true, FMA>(simd, table, shape, means),
@@ -241,7 +258,7 @@ fn means_by<
     let plan = &Plan::new::<E, TWO>(shape);
     let group = W * S::f64s::LEN;
     let wide = columns * copies;
-    let kept = if shape.is_one_block() { MOST } else { TILE.min(wide) + MOST };
+    let kept = if shape.is_one_block() { MOST } else { TILE.min(wide) + 2 * MOST };
     let mut memory = vec![0.0; kept * SLOTS + LINE / 8];
     let past = memory.as_ptr().addr() % LINE / 8;
     let states = &mut memory[LINE / 8 - past..];
@@ -264,6 +281,9 @@ fn means_by<
                 let mut open = u64::MAX;
                 if FMA {
                     let whole = end - first == group;
+                    // (So few rows carry nothing: the two parts are the whole sum, and n divides it exactly.)
+                    debug_assert!(!FLAG || !plan.carries);
+                    let exact = FLAG && TWO && n.is_power_of_two() && sums.drop_nothing(simd);
                     let means = &mut results.means[first..end];
                     open = certify::<S, E, W>(
                         if whole { &mut *means } else { &mut proved },
@@ -275,6 +295,10 @@ fn means_by<
                             Sums::Windows(state) => {
                                 let parts =
                                     Parts::<S>::of::<W, FLAG, TWO>(simd, state, i, plan, rows);
+                                if exact {
+                                    let Parts { high, low, .. } = parts;
+                                    return Total::<S>::mean_of_exact::<E>(simd, n, high, low);
+                                }
                                 let total = parts.total(plan.carries, TWO);
                                 total.mean::<E, FLAG>(simd, n, TWO || plan.carries)
                             }
@@ -335,7 +359,7 @@ fn means_by<
             open &= open - 1;
             let sum = shape.places(column).map(|place| {
                 let index = place / group;
-                let lane = place - start_of(index, group, wide);
+                let lane = place - Groups::new(group, wide).start(index);
                 let state = &states[index * SLOTS * group..][..SLOTS * group];
                 bounded::<W, FLAG, TWO>(state, lane, group, plan, rows)
             });
@@ -376,9 +400,6 @@ fn add(a: Bounded, b: Bounded) -> Bounded {
     let bound = fine.bound.div_ceil(1 << down) + dropped + coarse.bound;
     Bounded { sum: kept + coarse.sum, bound, unit: coarse.unit }
 }
-
-/// Bytes in a cache line: a vector that straddles two is loaded at half the speed.
-const LINE: usize = 64;
 
 /// What is the same for all columns.
 #[derive(Clone, Copy)]
@@ -489,10 +510,47 @@ fn store<S: Simd, const W: usize>(state: &mut [f64], slot: usize, vectors: [S::f
     }
 }
 
-/// Where a group of a tile begins: the last one ends with the tile, and may overlap.
-#[inline(always)]
-fn start_of(index: usize, group: usize, width: usize) -> usize {
-    (index * group).min(width.saturating_sub(group))
+/// Where the groups of a tile begin: the last one ends with the tile, and may overlap.
+#[derive(Clone, Copy)]
+struct Groups {
+    /// Columns of a group, and of the tile.
+    len: usize,
+    width: usize,
+    /// Columns that the second one shares with the first.
+    shared: usize,
+    /// Where in a row the tile begins.
+    first: usize,
+}
+
+impl Groups {
+    #[inline(always)]
+    fn new(len: usize, width: usize) -> Self {
+        Self { len, width, shared: 0, first: 0 }
+    }
+
+    /// All but the first and the last begin with a cache line, if that is so in each row: a vector that
+    /// straddles two lines is two loads, which from the second cache takes half as long again.
+    #[inline(always)]
+    fn aligned<E>(self, rows: &[&[E]]) -> Self {
+        let past = |row: &[E]| row.as_ptr().addr() % LINE;
+        let first = past(rows[0]);
+        if self.width < WORTH_ALIGNING * self.len || rows.iter().any(|row| past(row) != first) {
+            return self;
+        }
+        let head = (LINE - first) % LINE / size_of::<E>();
+        Self { shared: (self.len - head % self.len) % self.len, ..self }
+    }
+
+    #[inline(always)]
+    fn count(self) -> usize {
+        (self.width + self.shared).div_ceil(self.len)
+    }
+
+    #[inline(always)]
+    fn start(self, index: usize) -> usize {
+        let start = (index * self.len).saturating_sub(self.shared);
+        self.first + start.min(self.width.saturating_sub(self.len))
+    }
 }
 
 /// The sum of a lane, `None` where it has none.
@@ -535,6 +593,17 @@ enum Sums<'a, S: Simd, const W: usize> {
     Windows(&'a [f64]),
 }
 
+impl<S: Simd, const W: usize> Sums<'_, S, W> {
+    /// Whether the flag says so of all columns.
+    #[inline(always)]
+    fn drop_nothing(&self, simd: S) -> bool {
+        match self {
+            Self::Exact(_) => true,
+            Self::Windows(state) => !any::<S>(bits::<S>(load_one::<S, W>(simd, state, DROPPED, 0))),
+        }
+    }
+}
+
 /// Sums all columns, and shows each group's sums, and where it begins, to `finish`, which says whether
 /// exact ones suffice.
 #[inline(always)]
@@ -552,7 +621,8 @@ fn sweep<S: Simd, E: Float, const W: usize, const FLAG: bool, const TWO: bool, c
     let groups_of_tile = groups.div_ceil(groups.div_ceil(TILE / group).max(1)).max(1);
     let mut padded = [[E::signed(false, 0); MOST]; ROWS];
     let mut few = Few::new();
-    let is_far = table.is_far();
+    let reading = table.reading();
+    let is_far = reading == Reading::Far;
     let tile = |first_group: usize| {
         let end = columns.min((first_group + groups_of_tile) * group);
         (first_group * group).min(columns.saturating_sub(group))..end
@@ -560,7 +630,7 @@ fn sweep<S: Simd, E: Float, const W: usize, const FLAG: bool, const TWO: bool, c
     for first_group in (0..groups).step_by(groups_of_tile) {
         let Range { start: first, end } = tile(first_group);
         let width = end - first;
-        let groups = width.div_ceil(group);
+        let mut groups = Groups::new(group, width);
         for from in (0..shape.rows).step_by(ROWS) {
             let until = shape.rows.min(from + ROWS);
             let (lines, next) = if is_far {
@@ -582,11 +652,14 @@ fn sweep<S: Simd, E: Float, const W: usize, const FLAG: bool, const TWO: bool, c
             };
             let next = if is_far { &next[..] } else { &[] };
             let count = until - from;
+            if from == 0 && shape.copies == 1 {
+                groups = groups.aligned(&lines.rows(width)[..count]);
+            }
             if shape.is_one_block() {
                 let rows = &lines.rows(width)[..count];
                 let state = &mut states[..SLOTS * group];
-                for i in 0..groups {
-                    let at = start_of(i, group, width);
+                for i in 0..groups.count() {
+                    let at = groups.start(i);
                     if FLAG && FMA {
                         let sums = few.sums::<S, E, W>(simd, plan, rows, next, at);
                         if sums.is_some_and(
@@ -608,11 +681,11 @@ fn sweep<S: Simd, E: Float, const W: usize, const FLAG: bool, const TWO: bool, c
                 }
                 continue;
             }
-            let states = &mut states[..groups * SLOTS * group];
+            let states = &mut states[..groups.count() * SLOTS * group];
             if from == 0 {
                 let rows = &lines.rows(width)[..count];
                 for (i, state) in states.chunks_exact_mut(SLOTS * group).enumerate() {
-                    let at = start_of(i, group, width);
+                    let at = groups.start(i);
                     begin::<S, E, W, FLAG, TWO>(simd, rows, at, state, plan);
                 }
             } else if plan.carries && from % plan.segment == 0 {
@@ -620,30 +693,21 @@ fn sweep<S: Simd, E: Float, const W: usize, const FLAG: bool, const TWO: bool, c
                     carry::<S, W, TWO>(simd, state, plan);
                 }
             }
-            add_to_all::<S, E, W, FLAG, TWO, FMA>(simd, &lines, count, next, width, states, plan);
+            for at in (0..count).step_by(reading.rows()) {
+                let some = at..count.min(at + reading.rows());
+                let (part, count) = (lines.part(some.clone()), some.len());
+                add_to_all::<S, E, W, FLAG, TWO, FMA>(
+                    simd, &part, count, next, groups, states, plan,
+                );
+            }
             if until == shape.rows {
                 for (i, state) in states.chunks_exact_mut(SLOTS * group).enumerate() {
-                    finish(Sums::Windows(state), first + start_of(i, group, width));
+                    finish(Sums::Windows(state), first + groups.start(i));
                 }
             }
         }
     }
 }
-
-/// Asks for a part of a row, from far memory to a near cache: eight rows in turn are too many for the
-/// hardware to foresee.
-#[inline(always)]
-pub(crate) fn fetch<E>(row: &[E], columns: Range<usize>) {
-    let line = LINE / size_of::<E>();
-    for i in 0..columns.len().div_ceil(line) {
-        if let Some(x) = row.get(columns.start + i * line) {
-            prefetch(x);
-        }
-    }
-}
-
-#[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
-fn prefetch<E>(_: &E) {}
 
 /// The rows with zeros behind them, as long as a group.
 #[inline(never)]
@@ -746,11 +810,11 @@ impl<S: Simd, const W: usize> Lanes<S, W> {
             let mut next = next.iter();
             for row in rows {
                 if let Some(next) = next.next() {
-                    fetch(next, group.clone());
+                    fetch(next, group.clone(), true);
                 }
                 self.step::<FLAG, TWO, FMA>(E::load_some::<S, W>(simd, &row[group.clone()]));
             }
-            next.for_each(|next| fetch(next, group.clone()));
+            next.for_each(|next| fetch(next, group.clone(), true));
         }
         !any::<S>(self.seen & S::u64s::splat(simd, PLACE))
     }
@@ -853,7 +917,7 @@ fn add_from<
     simd: S,
     rows: impl Iterator<Item = &'a [E]> + Clone,
     next: &[&[E]],
-    [first, width]: [usize; 2],
+    groups: Groups,
     states: &mut [f64],
     from: usize,
     plan: &Plan,
@@ -861,16 +925,16 @@ fn add_from<
     simd.vectorize(
         #[inline(always)]
         || {
-            let group = W * S::f64s::LEN;
+            let len = SLOTS * W * S::f64s::LEN;
             // (Copies: what is behind a reference could change with each state that is stored.)
-            let (all, plan, first, width) = (rows.clone(), *plan, first, width);
-            for (i, state) in states.chunks_exact_mut(SLOTS * group).enumerate().skip(from) {
-                let (rows, at) = (all.clone(), first + start_of(i, group, width));
+            let (all, plan, groups) = (rows.clone(), *plan, groups);
+            for (i, state) in states.chunks_exact_mut(len).enumerate().skip(from) {
+                let (rows, at) = (all.clone(), groups.start(i));
                 if !add_rows::<S, E, W, FLAG, TWO, FMA>(simd, rows, next, at, state, &plan) {
                     return i;
                 }
             }
-            states.len() / (SLOTS * group)
+            states.len() / len
         },
     )
 }
@@ -889,25 +953,24 @@ fn add_to_all<
     lines: &Lines<E>,
     count: usize,
     next: &[&[E]],
-    width: usize,
+    groups: Groups,
     states: &mut [f64],
     plan: &Plan,
 ) {
-    let group = W * S::f64s::LEN;
     let mut from = 0;
     loop {
         let i = match lines {
             Lines::Apart(rows) => {
-                let (rows, columns) = (rows[..count].iter().copied(), [0, width]);
-                add_from::<S, E, W, FLAG, TWO, FMA>(simd, rows, next, columns, states, from, plan)
+                let rows = rows[..count].iter().copied();
+                add_from::<S, E, W, FLAG, TWO, FMA>(simd, rows, next, groups, states, from, plan)
             }
             &Lines::Dense { data, pitch, first } => {
-                let (rows, columns) = (data.chunks_exact(pitch), [first, width]);
-                add_from::<S, E, W, FLAG, TWO, FMA>(simd, rows, next, columns, states, from, plan)
+                let (rows, groups) = (data.chunks_exact(pitch), Groups { first, ..groups });
+                add_from::<S, E, W, FLAG, TWO, FMA>(simd, rows, next, groups, states, from, plan)
             }
         };
-        let Some(state) = states.chunks_exact_mut(SLOTS * group).nth(i) else { return };
-        let (rows, at) = (&lines.rows(width)[..count], start_of(i, group, width));
+        let Some(state) = states.chunks_exact_mut(SLOTS * groups.len).nth(i) else { return };
+        let (rows, at) = (&lines.rows(groups.width)[..count], groups.start(i));
         simd.vectorize(
             #[inline(always)]
             || anchor_anew::<S, E, W, FLAG, TWO, FMA>(simd, rows, at, state, plan),

@@ -9,7 +9,10 @@ mod each;
 mod families;
 
 use families::{Family, Input, Random, Tested, GROUPS};
-use mean_core::{exact_mean, levels, mean, Binary, Element, Float, Lines, Rows, Shape, ROWS, TILE};
+use mean_core::{
+    exact_mean, levels, mean, Binary, Element, Float, Level, Lines, Reading, Rows, Shape, LINE,
+    ROWS, TILE,
+};
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
 use std::ops::Range;
@@ -29,13 +32,14 @@ struct Table<F> {
 struct Contiguous<'a, E> {
     data: &'a [E],
     shape: Shape,
+    reading: Reading,
     /// The last row, filled up with zeros, if the table ends in the midst of it.
     last: Vec<E>,
 }
 
 impl<'a, E: Float> Contiguous<'a, E> {
     /// The table of `data` with so many columns, which divide its length.
-    fn new(data: &'a [E], columns: usize) -> Self {
+    fn new(data: &'a [E], columns: usize, reading: Reading) -> Self {
         let n = data.len() / columns;
         debug_assert!(n * columns == data.len());
         let shape = Shape::new(n, columns);
@@ -44,7 +48,7 @@ impl<'a, E: Float> Contiguous<'a, E> {
         if !last.is_empty() {
             last.resize(width, E::signed(false, 0));
         }
-        Self { data, shape, last }
+        Self { data, shape, reading, last }
     }
 
     /// What [`Element::means_of_columns`](mean_core::Element::means_of_columns) is to be told.
@@ -72,6 +76,10 @@ impl<E: Float> Rows<E> for Contiguous<'_, E> {
             None => Lines::Apart(self.rows(rows, columns)),
         }
     }
+
+    fn reading(&self) -> Reading {
+        self.reading
+    }
 }
 
 /// Reads a table in place, and sees that it is asked for no more than it may be.
@@ -92,8 +100,8 @@ impl<F: Tested> Rows<F> for InPlace<'_, F> {
         self.part([rows, columns])
     }
 
-    fn is_far(&self) -> bool {
-        true
+    fn reading(&self) -> Reading {
+        Reading::Far
     }
 
     fn rows_and_next(
@@ -146,38 +154,21 @@ impl<F: Tested> Table<F> {
     /// Compares every level's means with the exact ones, and returns how many were open at most.
     fn check(&self, what: &str) -> usize {
         let mut most = 0;
+        let (rows, columns) = (self.rows, self.columns);
+        let n = rows as u64;
         for (name, level) in levels() {
-            let mut check = |means: &[u64], open: &[usize], way: &str| {
-                most = most.max(open.len());
-                assert!(open.is_sorted_by(|a, b| a < b), "{what}, level {name}, {way}");
-                for (c, (got, want)) in means.iter().zip(&self.means).enumerate() {
-                    let got = F::from_bits(*got);
-                    if got.to_bits() != want.to_bits() && open.binary_search(&c).is_err() {
-                        let column = &self.as_rows[c * self.rows..(c + 1) * self.rows];
-                        panic!(
-                            "{what}, {} rows, {} columns, column {c}, level {name}, {way}: \
-                             {got:?}, not {want:?} = {:?}, of {:?}",
-                            self.rows,
-                            self.columns,
-                            mean(level, column),
-                            &column[..column.len().min(20)]
-                        );
-                    }
-                }
+            let mut check = |way: &str, table: &mut dyn Rows<F>, shape: Shape| {
+                let what = format!("{what}, {way}, level {name}");
+                most = most.max(self.check_table(&what, level, table, shape));
             };
-            let nan = F::nan().to_bits();
-            let mut means = vec![nan; self.columns];
-            let (rows, columns) = (self.rows, self.columns);
-            let n = rows as u64;
             let shape = Shape { rows, columns, copies: 1, grouped: false, n };
-            let open = F::means_of_columns(level, &mut InPlace(self), shape, F::BINARY, &mut means);
-            check(&means, &open, "in place");
+            check("in place", &mut InPlace(self), shape);
             if self.gap == 0 {
-                let mut table = Contiguous::new(&self.data, columns);
-                let shape = table.shape();
-                means.fill(nan);
-                let open = F::means_of_columns(level, &mut table, shape, F::BINARY, &mut means);
-                check(&means, &open, "dense");
+                for reading in [Reading::Near, Reading::Pairs] {
+                    let mut table = Contiguous::new(&self.data, columns, reading);
+                    let shape = table.shape();
+                    check(&format!("dense, {reading:?}"), &mut table, shape);
+                }
             }
             let fits = |k: &usize| rows % k == 0 && k * columns <= TILE;
             for copies in [2, 3, 16].into_iter().filter(fits) {
@@ -186,21 +177,52 @@ impl<F: Tested> Table<F> {
                 let row = |row| (0..columns).flat_map(move |c| part(row, c)).copied();
                 let data: Vec<F> = (0..rows).flat_map(row).collect();
                 let shape = Shape { rows, columns, copies, grouped: true, n };
-                means.fill(nan);
-                let mut table = Contiguous { data: &data, shape, last: vec![] };
-                let open = F::means_of_columns(level, &mut table, shape, F::BINARY, &mut means);
-                check(&means, &open, "grouped");
+                let (reading, last) = (Reading::Near, vec![]);
+                check("grouped", &mut Contiguous { data: &data, shape, reading, last }, shape);
             }
             if F::takes_rows(level, rows, F::BINARY) {
                 let some = |first, some: &mut [_]| {
                     let from = self.as_rows[first * rows..].chunks_exact(rows);
                     some.iter_mut().zip(from).for_each(|(some, row)| *some = row);
                 };
+                let mut means = vec![F::nan().to_bits(); columns];
                 let open = F::means_of_rows(level, rows, &some, &mut means);
-                check(&means, &open, "rows");
+                self.compare(&format!("{what}, rows, level {name}"), level, &means, &open);
+                most = most.max(open.len());
             }
         }
         most
+    }
+
+    /// Compares the means of `table`, which has the same elements.
+    fn check_table(
+        &self,
+        what: &str,
+        level: Level,
+        table: &mut dyn Rows<F>,
+        shape: Shape,
+    ) -> usize {
+        let mut means = vec![F::nan().to_bits(); self.columns];
+        let open = F::means_of_columns(level, table, shape, F::BINARY, &mut means);
+        self.compare(what, level, &means, &open);
+        open.len()
+    }
+
+    fn compare(&self, what: &str, level: Level, means: &[u64], open: &[usize]) {
+        assert!(open.is_sorted_by(|a, b| a < b), "{what}");
+        for (c, (got, want)) in means.iter().zip(&self.means).enumerate() {
+            let got = F::from_bits(*got);
+            if got.to_bits() != want.to_bits() && open.binary_search(&c).is_err() {
+                let column = &self.as_rows[c * self.rows..(c + 1) * self.rows];
+                panic!(
+                    "{what}, {} rows, {} columns, column {c}: {got:?}, not {want:?} = {:?}, of {:?}",
+                    self.rows,
+                    self.columns,
+                    mean(level, column),
+                    &column[..column.len().min(20)]
+                );
+            }
+        }
     }
 }
 
@@ -211,6 +233,7 @@ for_each_type! {
     few_rows_of_groups_of_other_scales,
     a_mean_beside_a_midpoint,
     edges_of_groups_and_tiles,
+    groups_that_begin_with_a_cache_line,
     a_tile_of_one_group,
     edges_of_segments,
     each_family_alone,
@@ -338,6 +361,28 @@ fn edges_of_groups_and_tiles<F: Tested>() {
             for round in 0..3 {
                 let seed = (rows * 10_000 + columns * 3 + round) as u64;
                 Table::<F>::of_families(rows, columns, 0, seed, None).check("tiles");
+            }
+        }
+    }
+}
+
+/// Rows that all begin so many elements before a cache line.
+fn groups_that_begin_with_a_cache_line<F: Tested>() {
+    for columns in [TILE / 2, TILE - LINE, TILE + LINE] {
+        for rows in [1, 3, 8, 9, 64, 70] {
+            let table = Table::<F>::of_families(rows, columns, 0, rows as u64, None);
+            let mut memory = vec![F::nan(); table.data.len() + LINE];
+            for first in 0..LINE / size_of::<F>() {
+                let data = &mut memory[first..][..table.data.len()];
+                data.copy_from_slice(&table.data);
+                for (name, level) in levels() {
+                    for reading in [Reading::Near, Reading::Pairs] {
+                        let what = format!("{first} before, {reading:?}, level {name}");
+                        let mut rows = Contiguous::new(data, columns, reading);
+                        let shape = rows.shape();
+                        table.check_table(&what, level, &mut rows, shape);
+                    }
+                }
             }
         }
     }
@@ -610,7 +655,7 @@ fn a_sum_near_zero_of_copies_keeps_its_sign() {
         let data: Vec<f64> = column.iter().flat_map(|&x| vec![x; columns]).collect();
         assert_eq!(exact_mean(&column).map(f64::to_bits), Some((-0.0_f64).to_bits()));
         for (name, level) in levels() {
-            let mut table = Contiguous::new(&data, columns);
+            let mut table = Contiguous::new(&data, columns, Reading::Near);
             let (shape, mut means) = (table.shape(), vec![0; columns]);
             let open = f64::means_of_columns(level, &mut table, shape, Binary::B64, &mut means);
             for column in (0..columns).filter(|column| !open.contains(column)) {
