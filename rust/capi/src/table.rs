@@ -42,6 +42,7 @@ pub(crate) struct Table<'a, E> {
     /// Elements from row to row, where all elements of the cells follow one another, row after row.
     pitch: Option<usize>,
     buffer: Vec<E>,
+    memory: Vec<f64>,
 }
 
 impl<'a, E: Element> Table<'a, E> {
@@ -105,7 +106,7 @@ impl<'a, E: Element> Table<'a, E> {
         let row = columns.len * shape.copies;
         let pitch = (in_place && dense && source.axes.len() == 1).then_some(row);
         let reading = if in_place && width >= WIDE {
-            Reading::of(bytes, pitch.is_some() && row > TILE)
+            Reading::of(bytes, pitch.is_some(), row > TILE)
         } else {
             Reading::Near
         };
@@ -123,6 +124,7 @@ impl<'a, E: Element> Table<'a, E> {
             reading,
             pitch,
             buffer: vec![],
+            memory: vec![],
         })
     }
 
@@ -223,6 +225,14 @@ impl<E: Element> Rows<E> for Table<'_, E> {
         // that axis, end among them.
         let data = unsafe { std::slice::from_raw_parts(start, rows.len() * pitch) };
         Lines::Dense { data, pitch, first: self.slab + columns.start }
+    }
+
+    fn take_memory(&mut self) -> Vec<f64> {
+        std::mem::take(&mut self.memory)
+    }
+
+    fn keep_memory(&mut self, memory: Vec<f64>) {
+        self.memory = memory;
     }
 
     fn reading(&self) -> Reading {

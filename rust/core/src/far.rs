@@ -19,8 +19,9 @@ const NEAR: usize = 1 << 20;
 struct Limits {
     /// A stream is asked for early.
     stream: usize,
-    /// Of a table with long rows two are read at once.
-    pairs: Range<usize>,
+    /// Of a table whose rows are long two are read at once; and of any.
+    long_pairs: usize,
+    pairs: usize,
     /// The next rows of a table are asked for early.
     table: usize,
 }
@@ -34,9 +35,14 @@ fn limits() -> &'static Limits {
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
         if raw_cpuid::CpuId::new().get_vendor_info().is_some_and(|it| it.as_str() == "GenuineIntel")
         {
-            return Limits { stream: 2 << 20, pairs: 2 << 20..16 << 20, table: 36 << 20 };
+            return Limits {
+                stream: 2 << 20,
+                long_pairs: 2 << 20,
+                pairs: 16 << 20,
+                table: 36 << 20,
+            };
         }
-        Limits { stream: FAR, pairs: 0..0, table: FAR }
+        Limits { stream: FAR, long_pairs: FAR, pairs: FAR, table: FAR }
     })
 }
 
@@ -73,12 +79,13 @@ pub enum Reading {
 }
 
 impl Reading {
-    /// Of a table of so many bytes; are rows longer than what is read of them at once?
-    pub fn of(bytes: usize, long: bool) -> Self {
-        let Limits { pairs, table, .. } = limits();
+    /// Of a table of so many bytes. Do its rows follow one another, and are they longer than what is read
+    /// of them at once?
+    pub fn of(bytes: usize, dense: bool, long: bool) -> Self {
+        let Limits { long_pairs, pairs, table, .. } = *limits();
         match bytes {
-            _ if bytes >= *table => Self::Far,
-            _ if long && pairs.contains(&bytes) => Self::Pairs,
+            _ if bytes >= table => Self::Far,
+            _ if dense && bytes >= if long { long_pairs } else { pairs } => Self::Pairs,
             _ => Self::Near,
         }
     }

@@ -98,6 +98,14 @@ pub trait Rows<E> {
         Lines::Apart(self.rows(rows, columns))
     }
 
+    /// What the table before worked in, so that it need not be zeros again.
+    fn take_memory(&mut self) -> Vec<f64> {
+        vec![]
+    }
+
+    /// For the next table.
+    fn keep_memory(&mut self, _memory: Vec<f64>) {}
+
     /// How rows are to be read: far ones by [`Rows::rows_and_next`].
     fn reading(&self) -> Reading {
         Reading::Near
@@ -224,13 +232,14 @@ fn means_at<S: Simd, E: Float, const FMA: bool>(
     shape: Shape,
     means: &mut [u64],
 ) -> Vec<usize> {
-    match (shape.n <= FEW, E::BINARY.is_narrow()) {
+    let pairs = table.reading() == Reading::Pairs;
+    // (Additions that wait for rows have time to look at what they drop.)
+    let few = if pairs { 2 * FEW } else { FEW };
+    match (shape.n <= few, E::BINARY.is_narrow()) {
         // One vector that is a cache line: from memory, four at once take half as long again. (Where copies of
         // a column are side by side, and are to be put together in the end, four are faster; and where a
         // group has but two rows at once.)
-        (false, false)
-            if S::f64s::LEN == 8 && !shape.grouped && table.reading() != Reading::Pairs =>
-        {
+        (false, false) if S::f64s::LEN == 8 && !shape.grouped && !pairs => {
             means_by::<S, E, 1, false, true, FMA>(simd, table, shape, means)
         }
         (false, false) => means_by::<S, E, 4, false, true, FMA>(simd, table, shape, means),
@@ -255,11 +264,12 @@ fn means_by<
     means: &mut [u64],
 ) -> Vec<usize> {
     let Shape { rows, columns, copies, n, .. } = shape;
-    let plan = &Plan::new::<E, TWO>(shape);
+    let plan = &Plan::new::<E, TWO>(shape, table.reading());
     let group = W * S::f64s::LEN;
     let wide = columns * copies;
     let kept = if shape.is_one_block() { MOST } else { TILE.min(wide) + 2 * MOST };
-    let mut memory = vec![0.0; kept * SLOTS + LINE / 8];
+    let mut memory = table.take_memory();
+    memory.resize(kept * SLOTS + LINE / 8, 0.0);
     let past = memory.as_ptr().addr() % LINE / 8;
     let states = &mut memory[LINE / 8 - past..];
     let mut results = Results { n, means, open: vec![] };
@@ -319,7 +329,9 @@ fn means_by<
                 true
             },
         );
-        return results.open;
+        let open = results.open;
+        table.keep_memory(memory);
+        return open;
     }
     let mut all = Copies::new(shape);
     sweep::<S, E, W, FLAG, TWO, FMA>(
@@ -367,7 +379,9 @@ fn means_by<
             results.decide(column, sum, E::BINARY);
         }
     }
-    results.open
+    let open = results.open;
+    table.keep_memory(memory);
+    open
 }
 
 /// The means, and the columns that have none yet.
@@ -431,19 +445,21 @@ pub(crate) const fn power_of_two(exponent: i32) -> f64 {
 
 impl Plan {
     #[inline(always)]
-    fn new<E: Float, const TWO: bool>(shape: Shape) -> Self {
+    fn new<E: Float, const TWO: bool>(shape: Shape, reading: Reading) -> Self {
         // The mean needs more of float64's two windows' bits than of float32's one: a segment
         // (2^l rows) costs 2 l bits of two windows, and l of one.
         let (most, long) = if TWO { (13, 13) } else { (10, 8) };
         let least = usize::BITS - (shape.rows + ROWS).leading_zeros();
         let l = if least <= most { least.max(5) as i32 } else { long };
         let segment = (1 << l) - ROWS;
-        let slack = if shape.rows <= FEWER { SLACK } else { 0 };
+        // (One window is too narrow for slack, but where rows are few.)
+        let two_rows = shape.rows <= FEWER || (TWO && reading == Reading::Pairs);
+        let slack = if two_rows { SLACK } else { 0 };
         let second = if TWO { 52 - l } else { 0 };
         Self {
             l,
             segment,
-            glance: if shape.rows <= FEWER { 2 } else { ROWS },
+            glance: if two_rows { 2 } else { ROWS },
             a1_of_power: 1.5 * power_of_two(2 + l + slack),
             a2_of_a1: power_of_two(l - 52),
             lowest: 1.5 * power_of_two(E::MIN_EXPONENT + 52 + second),
@@ -567,7 +583,8 @@ fn bounded<const W: usize, const FLAG: bool, const TWO: bool>(
     let biased = (a1.to_bits() & EXPONENT) >> 52;
     let unit = biased as i32 - 1023 - 52 - if TWO { 52 - plan.l } else { 0 };
     let lower = if TWO { at(T2) - a1 * plan.a2_of_a1 } else { 0.0 };
-    let sum = units(at(UPPER), unit)? + units(at(T1) - a1, unit)? + units(lower, unit)?;
+    let upper = if plan.carries { at(UPPER) } else { 0.0 };
+    let sum = units(upper, unit)? + units(at(T1) - a1, unit)? + units(lower, unit)?;
     let exact = a1 == plan.lowest || (FLAG && state[DROPPED * group + lane % (group / W)] == 0.0);
     let halves = if exact { 0 } else { rows as u64 + at(MOVED) as u64 };
     debug_assert!(!TWO || at(T2).to_bits() & PLACE == (a1 * plan.a2_of_a1).to_bits() & PLACE);
@@ -655,12 +672,17 @@ fn sweep<S: Simd, E: Float, const W: usize, const FLAG: bool, const TWO: bool, c
             if from == 0 && shape.copies == 1 {
                 groups = groups.aligned(&lines.rows(width)[..count]);
             }
-            if shape.is_one_block() {
-                let rows = &lines.rows(width)[..count];
-                let state = &mut states[..SLOTS * group];
+            let is_last = until == shape.rows;
+            let mut done = 0;
+            if from == 0 {
+                // Group by group, because the rows that tell its anchors are at hand, and the hardware may
+                // fetch the next group's meanwhile.
+                done = if shape.is_one_block() { ROWS } else { reading.rows().max(plan.glance) };
+                done = done.min(count);
+                let rows = &lines.rows(width)[..done];
                 for i in 0..groups.count() {
                     let at = groups.start(i);
-                    if FLAG && FMA {
+                    if shape.is_one_block() && FLAG && FMA {
                         let sums = few.sums::<S, E, W>(simd, plan, rows, next, at);
                         if sums.is_some_and(
                             #[inline(always)]
@@ -669,6 +691,8 @@ fn sweep<S: Simd, E: Float, const W: usize, const FLAG: bool, const TWO: bool, c
                             continue;
                         }
                     }
+                    let index = if shape.is_one_block() { 0 } else { i };
+                    let state = &mut states[index * SLOTS * group..][..SLOTS * group];
                     begin::<S, E, W, FLAG, TWO>(simd, rows, at, state, plan);
                     let some = rows.iter().copied();
                     if !add_rows::<S, E, W, FLAG, TWO, FMA>(simd, some, next, at, state, plan) {
@@ -677,30 +701,28 @@ fn sweep<S: Simd, E: Float, const W: usize, const FLAG: bool, const TWO: bool, c
                             || anchor_anew::<S, E, W, FLAG, TWO, FMA>(simd, rows, at, state, plan),
                         );
                     }
-                    finish(Sums::Windows(state), first + at);
+                    if shape.is_one_block() {
+                        finish(Sums::Windows(state), first + at);
+                    }
                 }
-                continue;
+                if shape.is_one_block() {
+                    continue;
+                }
             }
             let states = &mut states[..groups.count() * SLOTS * group];
-            if from == 0 {
-                let rows = &lines.rows(width)[..count];
-                for (i, state) in states.chunks_exact_mut(SLOTS * group).enumerate() {
-                    let at = groups.start(i);
-                    begin::<S, E, W, FLAG, TWO>(simd, rows, at, state, plan);
-                }
-            } else if plan.carries && from % plan.segment == 0 {
+            if from != 0 && plan.carries && from % plan.segment == 0 {
                 for state in states.chunks_exact_mut(SLOTS * group) {
                     carry::<S, W, TWO>(simd, state, plan);
                 }
             }
-            for at in (0..count).step_by(reading.rows()) {
+            for at in (done..count).step_by(reading.rows()) {
                 let some = at..count.min(at + reading.rows());
                 let (part, count) = (lines.part(some.clone()), some.len());
                 add_to_all::<S, E, W, FLAG, TWO, FMA>(
                     simd, &part, count, next, groups, states, plan,
                 );
             }
-            if until == shape.rows {
+            if is_last {
                 for (i, state) in states.chunks_exact_mut(SLOTS * group).enumerate() {
                     finish(Sums::Windows(state), first + groups.start(i));
                 }
