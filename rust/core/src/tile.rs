@@ -23,7 +23,7 @@
 //!
 //! # A block
 //!
-//! A block is ROWS rows of a group of vectors (four; or one). Where a lane leaves its binade in it,
+//! A block is ROWS rows, or two, of a group of vectors (four; or one). Where a lane leaves its binade in it,
 //! nothing of the block is stored: those lanes are anchored anew, and the block is run again.
 //!
 //! Let 2^(E-1-L) be above all |x| of the block, and E above the lane's last one, E0. What the lane
