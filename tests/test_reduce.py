@@ -307,11 +307,14 @@ def test_columns_of_every_width(dtype):
         ((2700, 1000), 0),
         ((4800, 1000), 0),
         ((75, 64, 1000), 1),
+        ((6000, 1024), 0),
+        ((8, 700_000), 0),
     ],
 )
-def test_a_large_table_is_its_parts(shape, axis):
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+def test_a_large_table_is_its_parts(shape, axis, dtype):
     """Which is read otherwise from 2, 16, 20 or 36 MB on, as the machine may be; parts are not."""
-    a = np.random.default_rng(13).standard_normal(shape)
+    a = np.random.default_rng(13).standard_normal(shape, dtype)
     means = compute_mean(a, axis)
     for at in range(0, shape[-1], 301):
         part = np.ascontiguousarray(a[..., at : at + 301])

@@ -5,7 +5,7 @@
 
 use crate::gather::gather_every;
 use crate::layout::Axis;
-use mean_core::{Ahead, Element, Level, Strided, LARGEST_GROUP, LINE};
+use mean_core::{Ahead, Element, Level, Strided, CACHE_LINE, LARGEST_GROUP};
 use std::ops::Range;
 
 /// Elements of one line, all of which count, in native byte order.
@@ -35,15 +35,27 @@ impl<E: Element> Line<E> {
         self.data.cast::<u8>().wrapping_offset(self.stride.wrapping_mul(range.start as isize))
     }
 
-    /// Asks early for the lines of elements that follow those from `at` on.
+    /// How early what follows is asked for. (Not where each element is in a cache line of its own: a group is
+    /// as many as can be waited for.)
+    #[inline(always)]
+    fn ahead(self) -> Option<Ahead> {
+        let apart = self.stride.unsigned_abs();
+        if apart < CACHE_LINE {
+            Ahead::of(apart.saturating_mul(self.len))
+        } else {
+            None
+        }
+    }
+
+    /// Asks early for the cache lines of elements that follow those from `at` on.
     #[inline(always)]
     fn fetch(self, at: usize, len: usize, ahead: Ahead) {
         let apart = self.stride.unsigned_abs();
         let next = at + ahead.bytes / apart;
         if next < self.len {
             let from = self.place(next..next);
-            for i in 0..(len * apart).div_ceil(LINE) as isize {
-                let place = from.wrapping_offset(i * LINE as isize * self.stride.signum());
+            for i in 0..(len * apart).div_ceil(CACHE_LINE) as isize {
+                let place = from.wrapping_offset(i * CACHE_LINE as isize * self.stride.signum());
                 prefetch(place, ahead.is_far);
             }
         }
@@ -53,14 +65,12 @@ impl<E: Element> Line<E> {
     #[inline(always)]
     fn fill_groups(
         self,
+        ahead: Option<Ahead>,
         range: Range<usize>,
         len: usize,
         mut take: impl FnMut(&[E]),
         fill: impl Fn(&mut [E], *const u8),
     ) {
-        let apart = self.stride.unsigned_abs();
-        // (Where each element is a line of its own, a group is as many as can be waited for.)
-        let ahead = if apart < LINE { Ahead::of(apart.saturating_mul(self.len)) } else { None };
         for at in range.step_by(len) {
             if let Some(ahead) = ahead {
                 self.fetch(at, len, ahead);
@@ -69,6 +79,62 @@ impl<E: Element> Line<E> {
             fill(&mut group[..len], self.place(at..at + len));
             take(&group[..len]);
         }
+    }
+
+    #[inline(always)]
+    fn for_groups_ahead(
+        self,
+        ahead: Option<Ahead>,
+        level: Level,
+        range: Range<usize>,
+        len: usize,
+        take: impl FnMut(&[E]),
+    ) {
+        // A loop for each way to copy, and no choice within it.
+        #[cfg(target_arch = "x86_64")]
+        if let Level::Avx512(_) = level {
+            macro_rules! masked {
+                ($every:literal) => {
+                    self.fill_groups(
+                        ahead,
+                        range,
+                        len,
+                        take,
+                        #[inline(always)]
+                        |group, from| {
+                            // SAFETY: AVX-512 is there; as many elements, so far apart, of the line;
+                            // `new`'s caller vouches for them.
+                            unsafe { masked::copy::<E, $every>(group, from) };
+                        },
+                    )
+                };
+            }
+            // Where a load has at least four elements; and in groups of whole vectors, as the kernel's are.
+            match (size_of::<E>(), self.stride, len % 16) {
+                (8, 16, 0) | (4, 8, 0) => return masked!(2),
+                (4, 12, 0) => return masked!(3),
+                (4, 16, 0) => return masked!(4),
+                _ => {}
+            }
+        }
+        let _ = level; // elsewhere
+        self.fill_groups(
+            ahead,
+            range,
+            len,
+            take,
+            #[inline(always)]
+            |group, from| {
+                // Two loops: short enough to be unrolled.
+                let half = len / 2;
+                let (first, second) = group.split_at_mut(half);
+                // SAFETY: as many elements of the line; `new`'s caller vouches for them.
+                unsafe { gather_every(first, from, self.stride) };
+                let from = from.wrapping_offset(self.stride * half as isize);
+                // SAFETY: the elements that follow; as above.
+                unsafe { gather_every(second, from, self.stride) };
+            },
+        );
     }
 }
 
@@ -92,53 +158,11 @@ impl<E: Element> Strided<E> for Line<E> {
 
     #[inline(always)]
     fn for_groups(self, level: Level, range: Range<usize>, len: usize, take: impl FnMut(&[E])) {
-        // A loop for each way to copy, and no choice within it.
-        #[cfg(target_arch = "x86_64")]
-        if let Level::Avx512(_) = level {
-            macro_rules! masked {
-                ($every:literal) => {
-                    self.fill_groups(
-                        range,
-                        len,
-                        take,
-                        #[inline(always)]
-                        |group, from| {
-                            // SAFETY: AVX-512 is there; as many elements, so far apart, of the line;
-                            // `new`'s caller vouches for them.
-                            unsafe { masked::copy::<E, $every>(group, from) };
-                        },
-                    )
-                };
-            }
-            // Where a load has at least four elements; and in groups of whole vectors, as the kernel's are.
-            match (size_of::<E>(), self.stride, len % 16) {
-                (8, 16, 0) | (4, 8, 0) => return masked!(2),
-                (4, 12, 0) => return masked!(3),
-                (4, 16, 0) => return masked!(4),
-                _ => {}
-            }
-        }
-        let _ = level; // elsewhere
-        self.fill_groups(
-            range,
-            len,
-            take,
-            #[inline(always)]
-            |group, from| {
-                // Two loops: short enough to be unrolled.
-                let half = len / 2;
-                let (first, second) = group.split_at_mut(half);
-                // SAFETY: as many elements of the line; `new`'s caller vouches for them.
-                unsafe { gather_every(first, from, self.stride) };
-                let from = from.wrapping_offset(self.stride * half as isize);
-                // SAFETY: the elements that follow; as above.
-                unsafe { gather_every(second, from, self.stride) };
-            },
-        );
+        self.for_groups_ahead(self.ahead(), level, range, len, take);
     }
 }
 
-/// Asks for what is there.
+/// A hint, of whatever is there.
 #[inline(always)]
 fn prefetch(place: *const u8, is_far: bool) {
     #[cfg(target_arch = "x86_64")]
@@ -244,15 +268,18 @@ mod tests {
                 let axis = Axis { len: n, data: stride, mask: 0, out: 0 };
                 // SAFETY: these elements.
                 let line = unsafe { Line::<E>::new(bytes.as_ptr().wrapping_add(first), &axis) };
-                let mut got = vec![];
-                line.for_groups(level, 0..groups * len, len, |group| {
-                    assert_eq!(group.len(), len);
-                    got.extend_from_slice(group);
-                });
-                line.rest(2).copy(groups * len - 2, &mut tail);
-                got.extend_from_slice(&tail);
-                got.sort();
-                assert_eq!(got, want, "{name}, stride {stride}, {groups} groups of {len}");
+                for ahead in [None, Some(Ahead { bytes: 100, is_far: true })] {
+                    let mut got = vec![];
+                    line.for_groups_ahead(ahead, level, 0..groups * len, len, |group| {
+                        assert_eq!(group.len(), len);
+                        got.extend_from_slice(group);
+                    });
+                    line.rest(2).copy(groups * len - 2, &mut tail);
+                    got.extend_from_slice(&tail);
+                    got.sort();
+                    let how = format!("{ahead:?}, stride {stride}, {groups} groups of {len}");
+                    assert_eq!(got, want, "{name}, {how}");
+                }
             }
         }
     }

@@ -327,3 +327,67 @@ impl<E: Element> Rows<E> for Table<'_, E> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mean_core::levels;
+
+    /// The means of all tables, along the axis before the last, read so; those that are open are 0.
+    fn means<E: Element>(
+        level: Level,
+        data: &[E],
+        shape: [usize; 3],
+        reading: Reading,
+    ) -> Vec<u64> {
+        let [outer, rows, columns] = shape;
+        let size = size_of::<E>() as isize;
+        let axis =
+            |len: usize, data: usize| Axis { len, data: data as isize * size, mask: 0, out: 0 };
+        let axes = [axis(rows, columns)];
+        let data = data[..outer * rows * columns].as_ptr().cast();
+        let source = Source { data, mask: None, axes: &axes, swapped: false, skip: None };
+        let cells = [axis(outer, rows * columns), axis(columns, 1)];
+        // SAFETY: the elements of `data`.
+        let table = unsafe { Table::new(level, &source, &cells, Place::default(), Binary::B64) };
+        let mut table: Table<E> = table.expect("so many columns are worth one");
+        table.reading = reading;
+        let (mut all, mut means) = (vec![], vec![]);
+        loop {
+            for open in table.means(Binary::B64, &mut means) {
+                means[open] = 0;
+            }
+            all.extend_from_slice(&means);
+            if !table.advance() {
+                return all;
+            }
+        }
+    }
+
+    fn are_the_same_however_read<E: Element>(element: impl Fn(i32) -> E) {
+        let data: Vec<E> = (0..150_000).map(|i| element(i * 7919 % 65_536 - 30_000)).collect();
+        let shapes = [[1, 9, 9000], [3, 17, 1500], [2, 130, 513], [1, 3, 4097], [2, 1000, 70]];
+        for (name, level) in levels() {
+            for shape in shapes {
+                let [near, pairs, far] = [Reading::Near, Reading::Pairs, Reading::Far]
+                    .map(|reading| means(level, &data, shape, reading));
+                assert_eq!(near.len(), shape[0] * shape[2]);
+                for (i, &mean) in near.iter().enumerate() {
+                    for other in [pairs[i], far[i]] {
+                        let proved = mean != 0 && other != 0;
+                        assert!(!proved || other == mean, "{name}, {shape:?}, column {i}");
+                    }
+                }
+                let proved = pairs.iter().zip(&far).filter(|&(&a, &b)| a != 0 && b != 0).count();
+                assert!(2 * proved > near.len(), "{name}, {shape:?}: {proved}");
+            }
+        }
+    }
+
+    #[test]
+    fn means_are_the_same_however_a_table_is_read() {
+        are_the_same_however_read(|i| f64::from(i) / 8.0 + 1e-9);
+        are_the_same_however_read(|i| i as f32 / 8.0);
+        are_the_same_however_read(|i| i as i16);
+    }
+}

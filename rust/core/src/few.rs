@@ -30,7 +30,7 @@
 //! For more rows than a block's this is slower than the anchors, which cost once what a row costs here.
 
 use crate::element::Float;
-use crate::far::fetch;
+use crate::far::Next;
 use crate::format::Format;
 use crate::tile::{any, bits, largest, Lanes, Plan};
 use fearless_simd::{prelude::*, Simd};
@@ -56,7 +56,7 @@ impl Few {
         simd: S,
         plan: &Plan,
         rows: &[&[E]],
-        next: &[&[E]],
+        next: Next<E>,
         at: usize,
     ) -> Option<[[S::f64s; W]; 2]> {
         if E::BINARY.is_narrow() {
@@ -76,7 +76,7 @@ impl Few {
         let power = f64::from_bits(max.reduce_max().to_bits() & f64::INFINITY.to_bits());
         let a1 = (power * plan.a1_of_power).max(plan.lowest);
         self.a1 = if a1.is_finite() { a1 } else { 0.0 };
-        let sums = wide_sums::<S, E, W>(simd, plan, self.a1, rows, &[], at);
+        let sums = wide_sums::<S, E, W>(simd, plan, self.a1, rows, Next::new(&[]), at);
         self.patience -= u32::from(sums.is_none());
         sums
     }
@@ -88,7 +88,7 @@ fn wide_sums<S: Simd, E: Float, const W: usize>(
     plan: &Plan,
     a1: f64,
     rows: &[&[E]],
-    next: &[&[E]],
+    next: Next<E>,
     at: usize,
 ) -> Option<[[S::f64s; W]; 2]> {
     let [a1, a2] = [a1, a1 * plan.a2_of_a1].map(|anchor| S::f64s::splat(simd, anchor));
@@ -108,28 +108,26 @@ fn narrow_sums<S: Simd, E: Float, const W: usize>(
     simd: S,
     one: f64,
     rows: &[&[E]],
-    next: &[&[E]],
+    next: Next<E>,
     at: usize,
 ) -> Option<[[S::f64s; W]; 2]> {
     let zero = S::f64s::splat(simd, 0.0);
     let one = S::f64s::splat(simd, one);
     let (first, others) = rows.split_first()?;
     let end = at + W * S::f64s::LEN;
-    let mut next = next.iter();
+    let mut ask = next.ask::<true>(at..end);
     let mut high = E::load_some::<S, W>(simd, &first[at..end]);
     for high in &mut high {
         *high += zero;
     }
     let mut changed = S::u64s::splat(simd, 0);
     for row in others {
-        if let Some(next) = next.next() {
-            fetch(next, at..end, true);
-        }
+        ask();
         for (high, x) in high.iter_mut().zip(E::load_some::<S, W>(simd, &row[at..end])) {
             *high = add::<S>(*high, x, one, &mut changed);
         }
     }
-    next.for_each(|next| fetch(next, at..end, true));
+    while ask() {}
     let same = !any::<S>(changed & S::u64s::splat(simd, !<f64 as Format>::SIGN));
     same.then_some([high, [zero; W]])
 }

@@ -221,7 +221,8 @@ impl<S: Simd> Total<S> {
             return (mean, mean.abs().simd_le(S::f64s::splat(simd, f64::MAX)));
         }
         if n.is_power_of_two() {
-            // A single rounding. (All is finite: no lane has left the binade of its anchor.)
+            // A single rounding. (None is infinite: no lane has left the binade of its anchor. But NaN is
+            // possible, which is not proved.)
             let sum = high + low;
             let mean = sum * S::f64s::splat(simd, 1.0 / n as f64);
             let normal = mean.abs().simd_ge(S::f64s::splat(simd, TINY));

@@ -4,7 +4,7 @@
 //! are compiled for.
 
 use crate::element::Element;
-use crate::far::{for_groups, Ahead, LINE};
+use crate::far::{for_groups_ahead, Ahead, CACHE_LINE};
 use crate::format::Binary;
 use crate::level::vectorize;
 use crate::quotient::round_mean;
@@ -37,24 +37,27 @@ trait Integer: Copy {
 fn sum_at<S: Simd, E: Integer>(simd: S, data: &[E]) -> i128 {
     simd.vectorize(
         #[inline(always)]
-        || {
-            let worth = data.len() >= WORTH_ALIGNING;
-            let head = if worth { data.as_ptr().align_offset(LINE) } else { 0 };
-            let (head, data) = data.split_at(head.min(data.len()));
-            let early = Ahead::of(size_of_val(data)).is_some();
-            let block = if early { BLOCK_AHEAD / size_of::<E>() } else { BLOCK };
-            let (blocks, tail) = data.split_at(data.len() - data.len() % block);
-            let mut sum = E::sum_of_block(head) + E::sum_of_block(tail);
-            for_groups(
-                blocks,
-                0..blocks.len(),
-                block,
-                #[inline(always)]
-                |block| sum += E::sum_of_block(block),
-            );
-            sum
-        },
+        || sum_ahead(Ahead::of(size_of_val(data)), data),
     )
+}
+
+#[inline(always)]
+fn sum_ahead<E: Integer>(ahead: Option<Ahead>, data: &[E]) -> i128 {
+    let worth = data.len() >= WORTH_ALIGNING;
+    let head = if worth { data.as_ptr().align_offset(CACHE_LINE) } else { 0 };
+    let (head, data) = data.split_at(head.min(data.len()));
+    let block = if ahead.is_some() { BLOCK_AHEAD / size_of::<E>() } else { BLOCK };
+    let whole = data.len() - data.len() % block;
+    let mut sum = E::sum_of_block(head) + E::sum_of_block(&data[whole..]);
+    for_groups_ahead(
+        ahead,
+        data,
+        0..whole,
+        block,
+        #[inline(always)]
+        |block| sum += E::sum_of_block(block),
+    );
+    sum
 }
 
 /// The exact sum, and how many elements of it count.
@@ -334,4 +337,23 @@ fn to_nearest(sum: i128, n: i128) -> i64 {
     let (down, rest) = (sum.div_euclid(n), sum.rem_euclid(n));
     let up = rest > n - rest || (rest == n - rest && down & 1 == 1);
     (down + i128::from(up)) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_are_the_same_however_early_the_next_blocks_are_asked_for() {
+        let data: Vec<i16> =
+            (0..200_003_i32).map(|i| (i * 7919 % 65_536 - 30_000) as i16).collect();
+        for n in [0, 1, 511, 512, 513, 4096, 65_535, 65_600, data.len()] {
+            let data = &data[..n];
+            let sum = data.iter().map(|&x| i128::from(x)).sum();
+            let ahead = |bytes, is_far| Some(Ahead { bytes, is_far });
+            for ahead in [None, ahead(4 << 10, false), ahead(8 << 10, true)] {
+                assert_eq!(sum_ahead(ahead, data), sum, "{n} elements, {ahead:?}");
+            }
+        }
+    }
 }

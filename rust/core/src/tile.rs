@@ -23,8 +23,9 @@
 //!
 //! # A block
 //!
-//! A block is ROWS rows, or two, of a group of vectors (four; or one). Where a lane leaves its binade in it,
-//! nothing of the block is stored: those lanes are anchored anew, and the block is run again.
+//! A block is ROWS rows of a group of vectors (four; or one); or two, or those that are left. Where a lane
+//! leaves its binade in it, nothing of the block is stored: those lanes are anchored anew, and the block is
+//! run again.
 //!
 //! Let 2^(E-1-L) be above all |x| of the block, and E above the lane's last one, E0. What the lane
 //! held goes into the new windows as elements: h = T1 - A1 and l = T2 - A2, both exact in the old
@@ -56,7 +57,7 @@
 
 use crate::certificate::Bounded;
 use crate::element::Float;
-use crate::far::{fetch, Reading, LINE};
+use crate::far::{Next, Reading, CACHE_LINE};
 use crate::few::Few;
 use crate::finish::{certify, Copies, Parts, Total};
 use crate::format::{Binary, Format};
@@ -98,7 +99,7 @@ pub trait Rows<E> {
         Lines::Apart(self.rows(rows, columns))
     }
 
-    /// What the table before worked in, so that it need not be zeros again.
+    /// What the table before worked in, of any length, with anything in it: it need not be zeros again.
     fn take_memory(&mut self) -> Vec<f64> {
         vec![]
     }
@@ -269,9 +270,9 @@ fn means_by<
     let wide = columns * copies;
     let kept = if shape.is_one_block() { MOST } else { TILE.min(wide) + 2 * MOST };
     let mut memory = table.take_memory();
-    memory.resize(kept * SLOTS + LINE / 8, 0.0);
-    let past = memory.as_ptr().addr() % LINE / 8;
-    let states = &mut memory[LINE / 8 - past..];
+    memory.resize(kept * SLOTS + CACHE_LINE / 8, 0.0);
+    let past = memory.as_ptr().addr() % CACHE_LINE / 8;
+    let states = &mut memory[CACHE_LINE / 8 - past..];
     let mut results = Results { n, means, open: vec![] };
     let mut proved = [0; MOST];
     if copies == 1 {
@@ -544,16 +545,16 @@ impl Groups {
         Self { len, width, shared: 0, first: 0 }
     }
 
-    /// All but the first and the last begin with a cache line, if that is so in each row: a vector that
-    /// straddles two lines is two loads, which from the second cache takes half as long again.
+    /// All but the first and the last begin with a cache line, if that is so in each of these rows: a vector
+    /// that straddles two lines is two loads, which from the second cache takes half as long again.
     #[inline(always)]
     fn aligned<E>(self, rows: &[&[E]]) -> Self {
-        let past = |row: &[E]| row.as_ptr().addr() % LINE;
+        let past = |row: &[E]| row.as_ptr().addr() % CACHE_LINE;
         let first = past(rows[0]);
         if self.width < WORTH_ALIGNING * self.len || rows.iter().any(|row| past(row) != first) {
             return self;
         }
-        let head = (LINE - first) % LINE / size_of::<E>();
+        let head = (CACHE_LINE - first) % CACHE_LINE / size_of::<E>();
         Self { shared: (self.len - head % self.len) % self.len, ..self }
     }
 
@@ -634,8 +635,9 @@ fn sweep<S: Simd, E: Float, const W: usize, const FLAG: bool, const TWO: bool, c
 ) {
     let group = W * S::f64s::LEN;
     let columns = shape.columns * shape.copies;
-    let groups = columns.div_ceil(group);
-    let groups_of_tile = groups.div_ceil(groups.div_ceil(TILE / group).max(1)).max(1);
+    let groups_in_all = columns.div_ceil(group);
+    let tiles = groups_in_all.div_ceil(TILE / group).max(1);
+    let groups_of_tile = groups_in_all.div_ceil(tiles).max(1);
     let mut padded = [[E::signed(false, 0); MOST]; ROWS];
     let mut few = Few::new();
     let reading = table.reading();
@@ -644,7 +646,7 @@ fn sweep<S: Simd, E: Float, const W: usize, const FLAG: bool, const TWO: bool, c
         let end = columns.min((first_group + groups_of_tile) * group);
         (first_group * group).min(columns.saturating_sub(group))..end
     };
-    for first_group in (0..groups).step_by(groups_of_tile) {
+    for first_group in (0..groups_in_all).step_by(groups_of_tile) {
         let Range { start: first, end } = tile(first_group);
         let width = end - first;
         let mut groups = Groups::new(group, width);
@@ -667,7 +669,7 @@ fn sweep<S: Simd, E: Float, const W: usize, const FLAG: bool, const TWO: bool, c
             } else {
                 lines
             };
-            let next = if is_far { &next[..] } else { &[] };
+            let next = Next::new(if is_far { &next } else { &[] });
             let count = until - from;
             if from == 0 && shape.copies == 1 {
                 groups = groups.aligned(&lines.rows(width)[..count]);
@@ -814,31 +816,40 @@ impl<S: Simd, const W: usize> Lanes<S, W> {
     }
 
     /// Adds some rows, and says whether every lane has stayed in its binade. Asks for as many `next` ones
-    /// meanwhile, if there are any: one by one, for all at once would be waited for.
+    /// meanwhile, if there are any.
     #[inline(always)]
     pub fn add<'a, E: Float + 'a, const FLAG: bool, const TWO: bool, const FMA: bool>(
         &mut self,
         simd: S,
         rows: impl Iterator<Item = &'a [E]>,
-        next: &[&[E]],
+        next: Next<E>,
         at: usize,
     ) -> bool {
         let group = at..at + W * S::f64s::LEN;
-        if next.is_empty() {
-            for row in rows {
-                self.step::<FLAG, TWO, FMA>(E::load_some::<S, W>(simd, &row[group.clone()]));
-            }
+        if next.are_none() {
+            self.add_each::<E, FLAG, TWO, FMA>(simd, rows, group.clone(), || false);
+        } else if next.are_straight() {
+            self.add_each::<E, FLAG, TWO, FMA>(simd, rows, group.clone(), next.ask::<true>(group));
         } else {
-            let mut next = next.iter();
-            for row in rows {
-                if let Some(next) = next.next() {
-                    fetch(next, group.clone(), true);
-                }
-                self.step::<FLAG, TWO, FMA>(E::load_some::<S, W>(simd, &row[group.clone()]));
-            }
-            next.for_each(|next| fetch(next, group.clone(), true));
+            self.add_each::<E, FLAG, TWO, FMA>(simd, rows, group.clone(), next.ask::<false>(group));
         }
         !any::<S>(self.seen & S::u64s::splat(simd, PLACE))
+    }
+
+    /// Adds a group of some rows, and asks for something before each, and then until there is nothing more.
+    #[inline(always)]
+    fn add_each<'a, E: Float + 'a, const FLAG: bool, const TWO: bool, const FMA: bool>(
+        &mut self,
+        simd: S,
+        rows: impl Iterator<Item = &'a [E]>,
+        group: Range<usize>,
+        mut ask: impl FnMut() -> bool,
+    ) {
+        for row in rows {
+            ask();
+            self.step::<FLAG, TWO, FMA>(E::load_some::<S, W>(simd, &row[group.clone()]));
+        }
+        while ask() {}
     }
 
     /// Adds an element to each lane: see the top of this file. With FMA, half of the additions are
@@ -910,7 +921,7 @@ fn add_rows<
 >(
     simd: S,
     rows: impl Iterator<Item = &'a [E]>,
-    next: &[&[E]],
+    next: Next<E>,
     at: usize,
     state: &mut [f64],
     plan: &Plan,
@@ -938,7 +949,7 @@ fn add_from<
 >(
     simd: S,
     rows: impl Iterator<Item = &'a [E]> + Clone,
-    next: &[&[E]],
+    next: Next<E>,
     groups: Groups,
     states: &mut [f64],
     from: usize,
@@ -974,7 +985,7 @@ fn add_to_all<
     simd: S,
     lines: &Lines<E>,
     count: usize,
-    next: &[&[E]],
+    next: Next<E>,
     groups: Groups,
     states: &mut [f64],
     plan: &Plan,
