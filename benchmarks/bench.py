@@ -178,7 +178,7 @@ class Figure(NamedTuple):
         """Return which of the two it came to."""
         sign = 1 if self.unit == TIMES else -1
         if sign * self.measured < sign * self.reach:
-            # (Only ratios of times as fast have one. And far below it, something else is the limit.)
+            # (Only times as fast have one. And far below it, something else is the limit.)
             beyond = self.read is not None and self.read < self.reach
             is_near = beyond and self.measured >= NEAR_A_READ * self.read
             return "nor a plain read" if is_near else "**NO**"
