@@ -11,7 +11,7 @@ BENCH ?=
 # What `tox` runs; CI runs the label `ci`, in which no interpreter may be missing.
 TOX ?= run
 
-RUST_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name '*.toml')
+RUST_SOURCES := .cargo/config.toml Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name '*.toml')
 BUILD_SOURCES := pyproject.toml setup.py cffi_build.py MANIFEST.in mean/include/mean.h $(RUST_SOURCES)
 
 .PHONY: demo test lint test-rust test-bench test-python test-matrix soak bench bench-kernels header dist clean tools

@@ -94,7 +94,7 @@ def skips(rounds):
     for dtype in "float32", "float64":
         a = rng.random(10**6, dtype)
         half = rng.random(10**6) < 0.5
-        yield compare("where half is true", a, "numpy", 10, 20, rounds, where=half)
+        yield compare("where half is true", a, "numpy", 10, 20, rounds, memory=a, where=half)
         a[rng.random(10**6) < 0.01] = np.nan
         for against, peer, reach, aim in (
             ("bottleneck", bottleneck.nanmean, 2.5, 4),

@@ -118,12 +118,12 @@ def simd_level() -> str:
     Returns
     -------
     str
-        ``fallback``, ``sse2``, ``sse4.2``, ``avx2``, ``avx512`` or ``neon``.
+        ``fallback``, ``sse2``, ``avx2``, ``avx512`` or ``neon``.
 
     Examples
     --------
     >>> from mean import simd_level
-    >>> simd_level() in {"fallback", "sse2", "sse4.2", "avx2", "avx512", "neon"}
+    >>> simd_level() in {"fallback", "sse2", "avx2", "avx512", "neon"}
     True
     """
     name: str = ffi.string(lib.mean_simd_level()).decode()

@@ -565,7 +565,7 @@ const char *mean_status_message(int32_t status);
 uint32_t mean_abi_version(void);
 
 /**
- * The SIMD level that runs: "fallback", "sse2", "sse4.2", "avx2", "avx512" or "neon". It decides how
+ * The SIMD level that runs: "fallback", "sse2", "avx2", "avx512" or "neon". It decides how
  * fast a result comes, and nothing else.
  *
  * The best one that the CPU has, or the one that the environment variable MEAN_SIMD named when this

@@ -165,7 +165,7 @@ pub(crate) const MESSAGES: &[(mean_status, &CStr)] = &[
     ),
     (
         mean_status::MEAN_BAD_SIMD_LEVEL,
-        c"bad SIMD level: MEAN_SIMD names none that this CPU has; unset it, or set it to one of fallback, sse2, sse4.2, avx2, avx512, neon",
+        c"bad SIMD level: MEAN_SIMD names none that this CPU has; unset it, or set it to one of fallback, sse2, avx2, avx512, neon",
     ),
     (
         mean_status::MEAN_BAD_AXIS,
@@ -646,7 +646,7 @@ pub extern "C" fn mean_abi_version() -> u32 {
     MEAN_ABI_VERSION
 }
 
-/// The SIMD level that runs: "fallback", "sse2", "sse4.2", "avx2", "avx512" or "neon". It decides how
+/// The SIMD level that runs: "fallback", "sse2", "avx2", "avx512" or "neon". It decides how
 /// fast a result comes, and nothing else.
 ///
 /// The best one that the CPU has, or the one that the environment variable MEAN_SIMD named when this

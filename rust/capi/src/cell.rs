@@ -4,7 +4,7 @@
 use crate::gather::{gather, gather_every, Source};
 use crate::layout::{Axis, Odometer, Place};
 use crate::line::Line;
-use mean_core::{vectorize, Binary, Element, Level, Runs};
+use mean_core::{vectorize, Binary, Counted, Element, Level, Runs};
 
 /// Bytes of the buffer: half of a small L1 cache.
 const BUFFER: usize = 1 << 14;
@@ -12,8 +12,8 @@ const BUFFER: usize = 1 << 14;
 const WORTH_READING_IN_PLACE: usize = 256;
 /// From so many elements of one line on, the kernel takes them from where they are.
 const WORTH_A_LINE: usize = 1024;
-/// The same of elements side by side, of which some are missing.
-const WORTH_SKIPPING: usize = 32;
+/// The same of elements side by side, of which some do not count.
+const WORTH_COUNTING: usize = 32;
 /// Up to so many elements of one line are copied one by one.
 const FEW: usize = 16;
 
@@ -21,8 +21,8 @@ const FEW: usize = 16;
 enum Way {
     /// They are one line side by side, and all count.
     InPlace,
-    /// Only what is missing does not count.
-    Present,
+    /// Some do not count: by bytes side by side, or because they are missing.
+    Counted,
     /// They are one line, all count, and many lie apart.
     Strided,
     /// Or few.
@@ -78,13 +78,14 @@ impl<'a, E: Element> Cell<'a, E> {
         let one_line = outer.is_empty();
         let runs_in_place =
             plain && side_by_side && aligned && (one_line || inner.len >= WORTH_READING_IN_PLACE);
-        let skips = source.mask.is_none() && source.skip == Some(0) && !source.swapped;
+        let masked = source.mask.is_none() || inner.mask == 1;
+        let counted = masked && source.skip.is_none_or(|other| other == 0) && !source.swapped;
         let way = match inner.len {
             _ if !one_line => Way::Runs,
             _ if runs_in_place => Way::InPlace,
             ..=FEW if plain => Way::Few,
             WORTH_A_LINE.. if plain && !side_by_side => Way::Strided,
-            WORTH_SKIPPING.. if skips && side_by_side && aligned => Way::Present,
+            WORTH_COUNTING.. if counted && side_by_side && aligned => Way::Counted,
             _ => Way::Runs,
         };
         let elements = source.axes.iter().fold(1_usize, |n, axis| n.saturating_mul(axis.len));
@@ -134,14 +135,20 @@ impl<'a, E: Element> Cell<'a, E> {
         let data = self.source.data.wrapping_offset(self.cells.place.data);
         let (len, stride) = (self.inner.len, self.inner.data);
         let mean = match self.way {
-            Way::InPlace | Way::Present => {
+            Way::InPlace | Way::Counted => {
                 // SAFETY: a line of elements side by side, native and aligned; `new`'s caller vouches
                 // for them.
                 let elements = unsafe { std::slice::from_raw_parts(data.cast::<E>(), len) };
                 if let Way::InPlace = self.way {
                     Some(by(self.level, elements, len as u64, format))
                 } else {
-                    E::mean_of_present(self.level, elements, format)
+                    let mask = self.source.mask.map(|mask| {
+                        let mask = mask.wrapping_offset(self.cells.place.mask);
+                        // SAFETY: their truth values, side by side; as above.
+                        unsafe { std::slice::from_raw_parts(mask, len) }
+                    });
+                    let counted = Counted::new(elements, mask, self.source.skip.is_some());
+                    E::mean_of_counted(self.level, counted, format)
                 }
             }
             Way::Strided => {

@@ -3,10 +3,10 @@
 use crate::environment;
 use crate::exact::Specials;
 use crate::format::{Binary, Format};
-use crate::lane::{self, Holds};
+use crate::lane::{self, bits_of, Holds};
 use crate::rows;
 use crate::runs::Runs;
-use crate::source::{Copied, Present, Strided};
+use crate::source::{Copied, Counted, Strided};
 use crate::tile::{self, Rows, Shape, ROWS};
 use crate::transpose;
 use fearless_simd::{dispatch, f32x8, f64x8, prelude::*, Level, Simd};
@@ -61,8 +61,8 @@ pub trait Element: Copy {
         None
     }
 
-    /// The same of the elements of `data` that are not missing.
-    fn mean_of_present(_level: Level, _data: &[Self], _format: Binary) -> Option<u64> {
+    /// The same of those elements of a slice that count.
+    fn mean_of_counted(_level: Level, _data: Counted<Self>, _format: Binary) -> Option<u64> {
         None
     }
 
@@ -184,8 +184,8 @@ macro_rules! float_element {
                 dispatch!(level, simd => crate::mean_of_source_at(simd, Copied(data), format))
             }
 
-            fn mean_of_present(level: Level, data: &[Self], format: Binary) -> Option<u64> {
-                dispatch!(level, simd => crate::mean_of_source_at(simd, Present(data), format))
+            fn mean_of_counted(level: Level, data: Counted<Self>, format: Binary) -> Option<u64> {
+                dispatch!(level, simd => crate::mean_of_source_at(simd, data, format))
             }
 
             #[inline(always)]
@@ -358,14 +358,32 @@ impl Holds<F16> for f32 {
     }
 
     #[inline(always)]
-    fn load_present<S: Simd>(simd: S, data: &[F16]) -> ([S::f32s; 4], u64) {
-        let (mut pair, mut numbers) = (load_pair(simd, data, |x| x.0), 0);
-        for x in &mut pair {
-            let number = (*x << 1).simd_le((F16::INFINITY << 1) as u16);
-            numbers = numbers << S::u16s::LEN | number.to_bitmask();
-            *x = number.select(*x, S::u16s::splat(simd, 0));
+    fn load_counted<S: Simd>(
+        simd: S,
+        data: &[F16],
+        mask: Option<&[u8]>,
+        skips: bool,
+    ) -> ([S::f32s; 4], u32) {
+        let (mut pair, zero) = (load_pair(simd, data, |x| x.0), S::u16s::splat(simd, 0));
+        let given = mask.map(|mask| bits_of(simd, mask));
+        let mut counts = given.unwrap_or(!0 >> (64 - data.len()));
+        let mut numbers = 0;
+        for (i, x) in pair.iter_mut().enumerate() {
+            let at = i * S::u16s::LEN;
+            if skips {
+                let number = (*x << 1).simd_le((F16::INFINITY << 1) as u16);
+                numbers |= number.to_bitmask() << at;
+                *x = number.select(*x, zero);
+            }
+            if let Some(given) = given {
+                let given = <S::u16s as SimdBase<S>>::Mask::from_bitmask(simd, given >> at);
+                *x = given.select(*x, zero);
+            }
         }
-        (in_places(simd, pair), numbers)
+        if skips {
+            counts &= numbers;
+        }
+        (in_places(simd, pair), counts.count_ones())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::element::Float;
 use crate::format::Format;
-use fearless_simd::{prelude::*, Simd, SimdFloatElement};
+use fearless_simd::{prelude::*, u8x16, u8x32, u8x64, Simd, SimdFloatElement};
 
 /// A format that lanes add in.
 pub trait Lane: Format + SimdFloatElement {
@@ -78,6 +78,9 @@ macro_rules! lane {
 lane!(f32, u32, i32, 6, 62, 128, 5);
 lane!(f64, u64, i64, 8, 248, 256, 10);
 
+/// The mask of a vector.
+type Mask<S, F> = <<F as SimdFloatElement>::Native<S> as SimdBase<S>>::Mask;
+
 /// The bits of a vector.
 pub type Bits<S, F> = <<F as SimdFloatElement>::Native<S> as SimdFloat<S>>::Bits;
 
@@ -89,17 +92,47 @@ pub trait Holds<E>: Lane {
     /// Four vectors of consecutive elements: `data` has as many as they have lanes.
     fn load<S: Simd>(simd: S, data: &[E]) -> [Self::Native<S>; 4];
 
-    /// The same with zeros for NaNs, and a bit for each number: to count those is little work, and none
-    /// for the vectors' pipes.
+    /// The same with zeros for those that do not count, and how many do: where their byte in `mask` is not
+    /// 0, and if they are no NaN that is skipped. Counted by the bits of masks, which is little work, and
+    /// none for the vectors' pipes.
     #[inline(always)]
-    fn load_present<S: Simd>(simd: S, data: &[E]) -> ([Self::Native<S>; 4], u64) {
-        let (mut four, mut numbers) = (Self::load(simd, data), 0);
-        for x in &mut four {
-            let number = x.simd_eq(*x);
-            numbers = numbers << Self::Native::<S>::LEN | number.to_bitmask();
-            *x = Self::Native::<S>::from_bits(x.to_bits() & Self::lanes::<S>(number));
+    fn load_counted<S: Simd>(
+        simd: S,
+        data: &[E],
+        mask: Option<&[u8]>,
+        skips: bool,
+    ) -> ([Self::Native<S>; 4], u32) {
+        let mut four = Self::load(simd, data);
+        let given = mask.map(|mask| bits_of(simd, mask));
+        let mut counts = given.unwrap_or(!0 >> (64 - data.len()));
+        let mut numbers = 0;
+        for (i, x) in four.iter_mut().enumerate() {
+            let at = i * Self::Native::<S>::LEN;
+            if skips {
+                let number = x.simd_eq(*x);
+                numbers |= number.to_bitmask() << at;
+                *x = Self::Native::<S>::from_bits(x.to_bits() & Self::lanes::<S>(number));
+            }
+            if let Some(given) = given {
+                let given = Mask::<S, Self>::from_bitmask(simd, given >> at);
+                *x = Self::Native::<S>::from_bits(x.to_bits() & Self::lanes::<S>(given));
+            }
         }
-        (four, numbers)
+        if skips {
+            counts &= numbers;
+        }
+        (four, counts.count_ones())
+    }
+}
+
+/// A bit for each byte that is not 0: of as many as a group has elements, from 8 to 64.
+#[inline(always)]
+pub(crate) fn bits_of<S: Simd>(simd: S, mask: &[u8]) -> u64 {
+    match mask.len() {
+        64 => !u8x64::from_slice(simd, mask).simd_eq(0).to_bitmask(),
+        32 => !u8x32::from_slice(simd, mask).simd_eq(0).to_bitmask() & 0xffff_ffff,
+        16 => !u8x16::from_slice(simd, mask).simd_eq(0).to_bitmask() & 0xffff,
+        _ => mask.iter().rev().fold(0, |bits, &byte| bits << 1 | u64::from(byte != 0)),
     }
 }
 

@@ -14,8 +14,6 @@ pub fn levels() -> Vec<(&'static str, Level)> {
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
         ("sse2", best.as_sse2().map(|simd| simd.level())),
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-        ("sse4.2", best.as_sse4_2().map(|simd| simd.level())),
-        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
         ("avx2", best.as_avx2().map(|simd| simd.level())),
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
         ("avx512", best.as_avx512().map(|simd| simd.level())),

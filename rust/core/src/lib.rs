@@ -52,7 +52,7 @@ pub use format::{Binary, Format};
 pub use integer::{Bool, Time};
 pub use level::{levels, vectorize};
 pub use runs::Runs;
-pub use source::{Strided, LARGEST_GROUP};
+pub use source::{Counted, Strided, LARGEST_GROUP};
 pub use tile::{Lines, Rows, Shape, MOST_ROWS, ROWS, TILE, WORTH_A_COPY};
 pub use transpose::transpose;
 
@@ -118,7 +118,7 @@ fn mean_of_tie_at<S: Simd, E: Float>(simd: S, data: &[E], n: u64, format: Binary
     })
 }
 
-/// The mean of what is not missing, if the windows prove it.
+/// The mean of what counts, if the windows prove it.
 fn mean_of_source_at<S: Simd, E: Float>(
     simd: S,
     data: impl Source<E>,

@@ -129,28 +129,40 @@ fn and<S: Simd, F: Lane>(simd: S, v: F::Native<S>, keep: &[F::Bits]) -> F::Nativ
     F::Native::<S>::from_bits(v.to_bits() & keep)
 }
 
-/// Elements of a slice, zeros for those that are missing. Replaced in the kernel's registers, because to
+/// Elements of a slice, zeros for those that do not count. Replaced in the kernel's registers, because to
 /// copy them first takes longer than to add them.
-#[derive(Clone, Copy)]
-pub(crate) struct Present<'a, E>(pub &'a [E]);
+#[derive(Clone, Copy, Debug)]
+pub struct Counted<'a, E> {
+    data: &'a [E],
+    mask: Option<&'a [u8]>,
+    skips: bool,
+}
 
-impl<E: Float> Source<E> for Present<'_, E> {
+impl<'a, E> Counted<'a, E> {
+    /// Those whose byte in `mask` (as many) is not 0 count; but not what is missing, if that is skipped.
+    pub fn new(data: &'a [E], mask: Option<&'a [u8]>, skips_missing: bool) -> Self {
+        assert!(mask.is_none_or(|mask| mask.len() == data.len()));
+        Self { data, mask, skips: skips_missing }
+    }
+}
+
+impl<E: Float> Source<E> for Counted<'_, E> {
     const MAY_BE_SHORT: bool = false;
 
     #[inline(always)]
     fn len(self) -> usize {
-        self.0.len()
+        self.data.len()
     }
 
     #[inline(always)]
     fn rest(self, at: usize) -> Self {
-        Self(&self.0[at..])
+        Self { data: &self.data[at..], mask: self.mask.map(|mask| &mask[at..]), ..self }
     }
 
     #[inline(always)]
     fn get(self, at: usize) -> E {
-        let x = self.0[at];
-        if x.is_missing() {
+        let x = self.data[at];
+        if self.mask.is_some_and(|mask| mask[at] == 0) || (self.skips && x.is_missing()) {
             E::zero()
         } else {
             x
@@ -159,7 +171,7 @@ impl<E: Float> Source<E> for Present<'_, E> {
 
     #[inline(always)]
     fn before_aligned(self, bytes: usize) -> usize {
-        self.0.before_aligned(bytes)
+        self.data.before_aligned(bytes)
     }
 
     #[inline(always)]
@@ -169,29 +181,36 @@ impl<E: Float> Source<E> for Present<'_, E> {
         range: Range<usize>,
         mut take: impl FnMut([F::Native<S>; 4]),
     ) -> u64 {
-        let mut missing = range.len() as u64;
+        let len = 4 * F::Native::<S>::LEN;
+        let (mut at, mut missing) = (range.start, range.len() as u64);
         far::for_groups(
-            self.0,
+            self.data,
             range,
-            4 * F::Native::<S>::LEN,
+            len,
             #[inline(always)]
             |four| {
-                let (four, numbers) = F::load_present(simd, four);
-                missing -= u64::from(numbers.count_ones());
+                let mask = self.mask.map(|mask| &mask[at..at + len]);
+                let (four, count) = F::load_counted(simd, four, mask, self.skips);
+                at += len;
+                missing -= u64::from(count);
                 take(four);
             },
         );
         missing
     }
 
-    /// A copy, because those beyond `range` must not be counted.
+    /// A copy, of which those beyond `range` are zeros that count.
     #[inline(always)]
     fn part<S: Simd, F: Holds<E>>(self, simd: S, range: Range<usize>) -> ([F::Native<S>; 4], u64) {
-        let mut four = [E::zero(); LARGEST_GROUP];
-        four[..range.len()].copy_from_slice(&self.0[range]);
+        let (mut four, mut bytes) = ([E::zero(); LARGEST_GROUP], [1; LARGEST_GROUP]);
+        four[..range.len()].copy_from_slice(&self.data[range.clone()]);
         let group = 4 * F::Native::<S>::LEN;
-        let (four, numbers) = F::load_present(simd, &four[..group]);
-        (four, group as u64 - u64::from(numbers.count_ones()))
+        let mask = self.mask.map(|mask| {
+            bytes[..range.len()].copy_from_slice(&mask[range]);
+            &bytes[..group]
+        });
+        let (four, count) = F::load_counted(simd, &four[..group], mask, self.skips);
+        (four, group as u64 - u64::from(count))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Families of data, each an attack on one argument in the proof of the kernels, and the comparison
 //! with the exact path that every SIMD level must pass on them.
 
-use mean_core::{exact_mean, mean, Element, Float, Level, Strided};
+use mean_core::{exact_mean, mean, Counted, Element, Float, Level, Strided};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
@@ -160,7 +160,8 @@ pub fn compare<F: Float + Debug>(
     let skipped = if numbers.len() == data.len() { want } else { exact_mean(&numbers) };
     for &(name, level) in levels {
         let strided = F::mean_of_strided(level, Backwards(data), F::BINARY).map(F::from_bits);
-        let present = F::mean_of_present(level, data, F::BINARY).map(F::from_bits);
+        let present = F::mean_of_counted(level, Counted::new(data, None, true), F::BINARY);
+        let present = present.map(F::from_bits);
         let each =
             [(mean(level, data), want), (strided.or(want), want), (present.or(skipped), skipped)];
         for (got, want) in each {
