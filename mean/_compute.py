@@ -213,19 +213,18 @@ def compute_mean(
     """
     if type(a) is _ndarray and dtype is None and out is None and where is True and not skipna:
         if axis is None and not keepdims:
+            to_copy = False
             try:
-                call, element_type, scalar, least, most_negative = (
-                    _OF_FLOAT64 if a.dtype is _FLOAT64 else _SHORT_CUTS[a.dtype]
-                )
-                mean = call(_from_buffer(element_type, a), a.size)
-                if mean >= least or mean <= most_negative:  # so neither NaN nor an error
-                    return scalar(mean)
-            except (KeyError, TypeError):  # no such dtype (or no hash)
-                to_copy = False
+                short_cut = _OF_FLOAT64 if a.dtype is _FLOAT64 else _SHORT_CUTS.get(a.dtype)
+                if short_cut is not None:
+                    call, element_type, scalar, least, most_negative = short_cut
+                    mean = call(_from_buffer(element_type, a), a.size)
+                    if mean >= least or mean <= most_negative:  # so neither NaN nor an error
+                        return scalar(mean)
+            except TypeError:  # no hash
+                pass
             except ValueError:  # not of C order
                 to_copy = a.size <= _WORTH_COPYING
-            else:
-                to_copy = False
             return compute_mean(np.ascontiguousarray(a)) if to_copy else _by_plan(a, None, False)
         if type(axis) is int and (keepdims is False or keepdims is True):
             try:
@@ -307,7 +306,7 @@ def _by_plan(a: NDArray[Any], axis: int | None, keepdims: bool) -> Any:
         plans = _PLANS.get(key)
     except (TypeError, ValueError):  # not hashable, no buffer
         data = None
-    if data is None or a.dtype.kind in _TIMES:
+    if data is None or (plans is None and a.dtype.kind in _TIMES):  # which have none
         return _reduce(a, axis, None, None, keepdims, True, False)
     try:
         plan = plans.pop() if plans else None
