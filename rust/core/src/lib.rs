@@ -194,7 +194,7 @@ const WORTH_NARROWING: usize = 1 << 13;
 // The kernel's first look at the data takes a sample's groups from as many parts of them.
 const _: () = assert!(WORTH_NARROWING >= 2 * window::SAMPLE);
 
-/// The mean, if the windows prove it; `n` elements count or are missing. At first without the exactness
+/// The mean, if the windows prove it; `n` elements count or do not. At first without the exactness
 /// flag, even where ties are common: it costs every call half as much again, a tie costs one call twice.
 #[inline(always)]
 fn mean_by_windows<S: Simd, E: Float>(
@@ -307,13 +307,13 @@ struct Sums<E: Float> {
     exponent: Option<i32>,
     /// What does not fit one grid.
     digits: Option<BoundedDigits<E>>,
-    /// How many elements do not count because they are missing.
-    missing: u64,
+    /// How many elements do not count.
+    left_out: u64,
 }
 
 impl<E: Float> Sums<E> {
     fn new() -> Self {
-        Self { last: None, exponent: None, digits: None, missing: 0 }
+        Self { last: None, exponent: None, digits: None, left_out: 0 }
     }
 
     /// Adds a run of at least a group; false where the exact path must decide.
@@ -323,25 +323,25 @@ impl<E: Float> Sums<E> {
         simd: S,
         run: impl Source<E>,
     ) -> bool {
-        let Self { last, exponent, digits, missing } = self;
+        let Self { last, exponent, digits, left_out } = self;
         let mut rest = run;
         let mut sum = sum_of::<S, E, F, _, FLAG, TWO>(simd, run, exponent, digits);
         if F::NARROW {
             if let Sum::Widen(at, before) = sum {
                 rest = rest.rest(at);
-                *missing += before;
+                *left_out += before;
                 sum = sum_of::<S, E, f64, _, FLAG, false>(simd, rest, exponent, digits);
             }
         }
         if let (true, &Sum::Widen(at, before)) = (F::NARROW || !TWO, &sum) {
             rest = rest.rest(at);
-            *missing += before;
+            *left_out += before;
             sum = sum_apart::<S, E, f64, _, FLAG, true>(simd, rest, exponent, digits);
         }
         let Sum::All(sum, in_rest) = sum else {
             return false;
         };
-        *missing += in_rest;
+        *left_out += in_rest;
         match last {
             None => *last = Some(sum),
             Some(last) => {
@@ -354,10 +354,10 @@ impl<E: Float> Sums<E> {
         true
     }
 
-    /// The mean, where `n` elements count or are missing.
+    /// The mean, where `n` elements count or do not.
     #[inline(always)]
     fn mean(&mut self, n: u64, format: Binary) -> Attempt {
-        let n = n - self.missing;
+        let n = n - self.left_out;
         let (Some(last), 1..) = (&self.last, n) else {
             return Attempt::Unknown;
         };

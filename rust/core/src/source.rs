@@ -1,4 +1,4 @@
-//! Where the kernel takes its elements from: a slice, all of it or but for what is missing, or elements
+//! Where the kernel takes its elements from: a slice, all of it or what counts of it, or elements
 //! that lie apart.
 
 use crate::element::Float;
@@ -37,13 +37,13 @@ pub(crate) trait Source<E: Float>: Copy {
     /// The elements from `at` on.
     fn rest(self, at: usize) -> Self;
 
-    /// One element, or zero where it is missing.
+    /// One element, or zero where it does not count.
     fn get(self, at: usize) -> E;
 
     /// How many come before the first that is aligned to `bytes`.
     fn before_aligned(self, bytes: usize) -> usize;
 
-    /// Gives `take` the groups of `range`, a multiple of them, and returns how many elements were missing.
+    /// Gives `take` the groups of `range`, a multiple of them, and returns how many elements were left out.
     /// (Not an iterator: its `next` might not be compiled for the level.)
     fn for_groups<S: Simd, F: Holds<E>>(
         self,
@@ -52,7 +52,7 @@ pub(crate) trait Source<E: Float>: Copy {
         take: impl FnMut([F::Native<S>; 4]),
     ) -> u64;
 
-    /// The elements of `range`, less than a group, and zeros; and how many were missing. There is a group
+    /// The elements of `range`, less than a group, and zeros; and how many were left out. There is a group
     /// at least, and `range` begins or ends where all of it does.
     fn part<S: Simd, F: Holds<E>>(self, simd: S, range: Range<usize>) -> ([F::Native<S>; 4], u64);
 }
@@ -182,7 +182,7 @@ impl<E: Float> Source<E> for Counted<'_, E> {
         mut take: impl FnMut([F::Native<S>; 4]),
     ) -> u64 {
         let len = 4 * F::Native::<S>::LEN;
-        let (mut at, mut missing) = (range.start, range.len() as u64);
+        let (mut at, mut left_out) = (range.start, range.len() as u64);
         far::for_groups(
             self.data,
             range,
@@ -192,11 +192,11 @@ impl<E: Float> Source<E> for Counted<'_, E> {
                 let mask = self.mask.map(|mask| &mask[at..at + len]);
                 let (four, count) = F::load_counted(simd, four, mask, self.skips);
                 at += len;
-                missing -= u64::from(count);
+                left_out -= u64::from(count);
                 take(four);
             },
         );
-        missing
+        left_out
     }
 
     /// A copy, of which those beyond `range` are zeros that count.

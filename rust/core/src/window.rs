@@ -110,10 +110,10 @@ const WORTH_WIDENING: usize = 1 << 18;
 /// How far the kernel came.
 pub(crate) enum Sum {
     /// All of it is in this sum, and in the earlier grids' digits where there are some; and so many
-    /// elements were missing.
+    /// elements were left out.
     All(Bounded, u64),
     /// These lanes drop too much for this mean, or cannot hold the next elements: others are to go on
-    /// from this element, and the digits hold what came before, where so many were missing.
+    /// from this element, and the digits hold what came before, where so many were left out.
     Widen(usize, u64),
     /// An element is not finite, or has no anchors: the exact path decides.
     Unknown,
@@ -183,7 +183,7 @@ fn sum_blocks<
         Bounded { sum: 0, bound: 0, unit: unit + F::DOWN }
     };
     let (mut total, mut in_total, mut at) = (nothing(&anchors), 0, 0);
-    let mut missing = 0;
+    let mut left_out = 0;
     let head = if data.len() >= WORTH_ALIGNING {
         data.before_aligned(F::Native::<S>::LEN * size_of::<F>())
     } else {
@@ -192,7 +192,7 @@ fn sum_blocks<
     let zero = Bits::<S, F>::splat(simd, F::low(0));
     loop {
         let (mut lanes1, mut lanes2, mut inexact) = (zero, zero, 0);
-        let (before, in_before, from, missing_before) = (total, in_total, at, missing);
+        let (before, in_before, from, left_out_before) = (total, in_total, at, left_out);
         let mut failed = false;
         for _ in 0..BLOCKS {
             let rest = data.len() - at;
@@ -215,7 +215,7 @@ fn sum_blocks<
             };
             lanes1 += sums.lanes1;
             lanes2 += sums.lanes2;
-            missing += sums.missing;
+            left_out += sums.left_out;
             inexact += if sums.dropped { (end - at) as u64 } else { 0 };
             at = end;
             if at == data.len() {
@@ -238,18 +238,18 @@ fn sum_blocks<
         if F::NARROW {
             // On one grid so far, all of it may have dropped too much already; else these blocks. At the
             // end, the certificate is worth a try.
-            let (from, missing) = if digits.is_none() { (0, 0) } else { (from, missing_before) };
+            let (from, left_out) = if digits.is_none() { (0, 0) } else { (from, left_out_before) };
             let log = if at == data.len() { log - 3 } else { log };
             if !failed && small(log) {
                 if from != 0 && in_before != 0 {
                     store(digits, &before);
                 }
-                return Sum::Widen(from, missing);
+                return Sum::Widen(from, left_out);
             }
         }
         if at == data.len() {
             *hint = Some(anchors.exponent);
-            return Sum::All(total, missing);
+            return Sum::All(total, left_out);
         }
         let rest = data.len() - at;
         let mut higher = None;
@@ -279,7 +279,7 @@ fn sum_blocks<
             (total, in_total) = (nothing(&anchors), 0);
         }
         if widen {
-            return Sum::Widen(at, missing);
+            return Sum::Widen(at, left_out);
         }
         if let Some(higher) = higher {
             anchors = higher;
@@ -420,12 +420,12 @@ fn exponent_of_all<S: Simd, E: Float, F: Holds<E>>(
     (field < F::SPECIAL).then_some(field.max(1) as i32 + 1 - Anchors::<F>::BIAS)
 }
 
-/// A block's sums in each lane, in units of u1 and of u2, how many of its elements were missing, and
+/// A block's sums in each lane, in units of u1 and of u2, how many of its elements were left out, and
 /// whether anything was dropped.
 struct BlockSums<S: Simd, F: Lane> {
     lanes1: Bits<S, F>,
     lanes2: Bits<S, F>,
-    missing: u64,
+    left_out: u64,
     dropped: bool,
 }
 
@@ -451,16 +451,16 @@ fn block<
     let zero = Bits::<S, F>::splat(simd, F::low(0));
     let a1_bits = a1.to_bits();
     let mut lanes = Lanes::<S, F> { t1: [a1; 4], t2: [a2; 4], seen: zero, dropped: zero };
-    let mut missing = data.for_groups::<S, F>(
+    let mut left_out = data.for_groups::<S, F>(
         simd,
         groups,
         #[inline(always)]
         |four| lanes.step::<FLAG, TWO, FMA>(four, scale, a1_bits),
     );
     if !part.is_empty() {
-        let (four, missing_of_part) = data.part::<S, F>(simd, part);
+        let (four, left_out_of_part) = data.part::<S, F>(simd, part);
         lanes.step::<FLAG, TWO, FMA>(four, scale, a1_bits);
-        missing += missing_of_part;
+        left_out += left_out_of_part;
     }
     let [t, u, v, w] = lanes.t1;
     let ends = (t.to_bits() ^ a1_bits)
@@ -479,7 +479,7 @@ fn block<
     Some(BlockSums {
         lanes1: sum(lanes.t1, anchors.a1),
         lanes2: if TWO { sum(lanes.t2, anchors.a2) } else { zero },
-        missing,
+        left_out,
         dropped: !(FLAG && TWO) || anchors.lossy || any::<S, F>(lanes.dropped & F::low(!F::SIGN)),
     })
 }
