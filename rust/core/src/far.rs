@@ -5,6 +5,7 @@
 //! page, and where eight rows are read in turn.
 
 use crate::tile::ROWS;
+use std::hint::black_box;
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -15,13 +16,19 @@ pub const CACHE_LINE: usize = 64;
 const MEETING: usize = 2048;
 /// Bytes of an array of which most come from memory.
 const FAR: usize = 20 << 20;
+/// And of one that has no near cache to itself, where others share it.
+const MIDDLE: usize = 10 << 20;
 /// Less is near everywhere.
 const NEAR: usize = 1 << 20;
+/// Parts of a slice that are read at once.
+pub(crate) const STREAMS: usize = 8;
 
 /// From how many bytes on something is read otherwise: of fewer, in a nearer cache, it would cost a tenth.
 struct Limits {
-    /// A stream is asked for early.
-    stream: usize,
+    /// What follows in a stream is asked for early.
+    ahead: usize,
+    /// A slice is read in several streams.
+    streams: usize,
     /// Of a table whose rows are long two are read at once; and of any.
     long_pairs: usize,
     pairs: usize,
@@ -29,24 +36,51 @@ struct Limits {
     table: usize,
 }
 
-/// As measured, on Intel's Emerald Rapids and on Zen 4. The third cache of the former is large, and as far as
-/// memory is elsewhere. The first cache can wait for 16 lines, which are 15 GB/s from there; more comes if the
-/// second foresees it, as it does of two rows, and of eight at some distances only. Zen 4 foresees a stream by
-/// itself, and takes half as long again for one that is asked for too.
+/// As measured, on three machines. (Whatever the limits are, the mean is the same.)
 fn limits() -> &'static Limits {
     static LIMITS: OnceLock<Limits> = OnceLock::new();
     LIMITS.get_or_init(|| {
+        // Zen 4 foresees a stream by itself, and takes half as long again for one that is asked for too.
+        const ZEN_4: Limits = Limits {
+            ahead: usize::MAX,
+            streams: usize::MAX,
+            long_pairs: FAR,
+            pairs: FAR,
+            table: FAR,
+        };
+        // Emerald Rapids. Its third cache is large, and as far as memory is elsewhere. The first cache can wait
+        // for 16 lines, which are 15 GB/s from there; more comes if the second foresees it, as it does of two
+        // rows, and of eight at some distances only.
+        const INTEL: Limits = Limits {
+            ahead: 2 << 20,
+            streams: usize::MAX,
+            long_pairs: 2 << 20,
+            pairs: 16 << 20,
+            table: 36 << 20,
+        };
+        // Zen 3. Eight streams come in two thirds of the time of one, so do eight rows of a table, and what is
+        // asked for as well comes later.
+        const BEFORE_ZEN_4: Limits = Limits {
+            ahead: MIDDLE,
+            streams: MIDDLE,
+            long_pairs: usize::MAX,
+            pairs: usize::MAX,
+            table: usize::MAX,
+        };
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-        if raw_cpuid::CpuId::new().get_vendor_info().is_some_and(|it| it.as_str() == "GenuineIntel")
         {
-            return Limits {
-                stream: 2 << 20,
-                long_pairs: 2 << 20,
-                pairs: 16 << 20,
-                table: 36 << 20,
-            };
+            let cpu = raw_cpuid::CpuId::new();
+            let vendor = cpu.get_vendor_info();
+            let features = cpu.get_extended_feature_info();
+            match vendor.as_ref().map(|it| it.as_str()) {
+                Some("GenuineIntel") => return INTEL,
+                Some("AuthenticAMD") if !features.is_some_and(|it| it.has_avx512f()) => {
+                    return BEFORE_ZEN_4;
+                }
+                _ => {}
+            }
         }
-        Limits { stream: usize::MAX, long_pairs: FAR, pairs: FAR, table: FAR }
+        ZEN_4
     })
 }
 
@@ -63,7 +97,7 @@ impl Ahead {
     /// In a stream of so many bytes; `None` where it is not.
     #[inline(always)]
     pub fn of(bytes: usize) -> Option<Self> {
-        if bytes < NEAR || bytes < limits().stream {
+        if bytes < NEAR || bytes < limits().ahead {
             return None;
         }
         let is_far = bytes >= FAR;
@@ -105,6 +139,12 @@ impl Reading {
     }
 }
 
+/// Whether a slice of so many bytes is read in several streams. (In unit tests every one that is long enough.)
+#[inline(always)]
+pub(crate) fn in_streams(bytes: usize) -> bool {
+    cfg!(test) || (bytes >= NEAR && bytes >= limits().streams)
+}
+
 /// Gives `take` the elements of a range in groups of `len`, and asks early for those that follow.
 #[inline(always)]
 pub(crate) fn for_groups<E>(data: &[E], range: Range<usize>, len: usize, take: impl FnMut(&[E])) {
@@ -133,6 +173,26 @@ pub(crate) fn for_groups_ahead<E>(
         fetch(data, next..next + len, ahead.is_far);
         next += len;
         take(group);
+    }
+}
+
+/// Gives `take` groups of `len` elements, one of each of [`STREAMS`] ranges in turn: `first` is the first of them,
+/// and each of the others begins so many elements after the one before.
+#[inline(always)]
+pub(crate) fn for_groups_in_streams<E>(
+    data: &[E],
+    first: Range<usize>,
+    apart: usize,
+    len: usize,
+    mut take: impl FnMut(&[E]),
+) {
+    // (A number that the compiler does not know: all of them in one step would need more registers than there are.)
+    let streams = black_box(STREAMS);
+    for mut at in first.step_by(len) {
+        for _ in 0..streams {
+            take(&data[at..at + len]);
+            at += apart;
+        }
     }
 }
 
@@ -231,6 +291,21 @@ mod tests {
                     assert_eq!(got, data[range.clone()][..range.len() / len * len]);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn streams_are_all_elements_once() {
+        let data: Vec<usize> = (0..STREAMS * 96).collect();
+        for len in [1, 4, 32, 96] {
+            let mut got = vec![];
+            for_groups_in_streams(&data, 0..96, 96, len, |group| {
+                assert_eq!(group.len(), len);
+                assert_eq!(group[0] / 96, got.len() / len % STREAMS);
+                got.extend_from_slice(group);
+            });
+            got.sort();
+            assert_eq!(got, data);
         }
     }
 }

@@ -124,20 +124,20 @@ fn add_row<E: Integer + Element>(row: &[E], high: &mut [i64], low: &mut [i64], m
     }
 }
 
-/// Integers that one of 32 bits sums, by their value.
+/// Integers that one of 32 bits sums.
 macro_rules! narrow {
-    ($($element:ident in $wide:ident: $value:expr;)*) => {$(
+    ($($element:ident in $wide:ident;)*) => {$(
         impl Integer for $element {
             #[inline(always)]
             fn halves(self) -> (i64, i64) {
-                (0, $value(self).into())
+                (0, self.into())
             }
 
             #[inline(always)]
             fn sum_of_block(block: &[Self]) -> i128 {
                 let mut sum: $wide = 0;
                 for &x in block {
-                    sum += $wide::from($value(x));
+                    sum += $wide::from(x);
                 }
                 sum.into()
             }
@@ -146,11 +146,36 @@ macro_rules! narrow {
 }
 
 narrow! {
-    Bool in u32: |Self(byte)| byte != 0;
-    u8 in u32: identity;
-    i8 in i32: identity;
-    u16 in u32: identity;
-    i16 in i32: identity;
+    u8 in u32;
+    i8 in i32;
+    u16 in u32;
+    i16 in i32;
+}
+
+impl Integer for Bool {
+    #[inline(always)]
+    fn halves(self) -> (i64, i64) {
+        (0, (self.0 != 0).into())
+    }
+
+    /// In bytes, as long as they have room: wider ones would be four times as many.
+    #[inline(always)]
+    fn sum_of_block(block: &[Self]) -> i128 {
+        const BYTES: usize = 128;
+        let mut sum = 0;
+        for part in block.chunks(BYTES * usize::from(u8::MAX)) {
+            let mut counts = [0_u8; BYTES];
+            for some in part.chunks(BYTES) {
+                for (count, Self(byte)) in counts.iter_mut().zip(some) {
+                    *count += u8::from(*byte != 0);
+                }
+            }
+            for count in counts {
+                sum += u32::from(count);
+            }
+        }
+        sum.into()
+    }
 }
 
 /// Integers of 32 and of 64 bits, by their value and its halves.
@@ -355,5 +380,14 @@ mod tests {
                 assert_eq!(sum_ahead(ahead, data), sum, "{n} elements, {ahead:?}");
             }
         }
+    }
+
+    #[test]
+    fn bytes_that_count_do_not_overflow() {
+        let data: Vec<Bool> = (0..70_000).map(|i| Bool((i % 255) as u8 + 1)).collect();
+        for n in [0, 1, 127, 128, 129, 32_639, 32_640, 32_641, 65_280, 65_536, data.len()] {
+            assert_eq!(Bool::sum_of_block(&data[..n]), n as i128);
+        }
+        assert_eq!(Bool::sum_of_block(&[Bool(0); 1000]), 0);
     }
 }

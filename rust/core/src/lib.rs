@@ -392,6 +392,30 @@ mod tests {
         }
     }
 
+    /// Which a test does wherever there are enough of them: also if an element does not fit, or is no number.
+    #[test]
+    fn streams_lose_nothing() {
+        fn check<E: Element<Mean = E> + Float + PartialEq + std::fmt::Debug>(
+            element: impl Fn(f64) -> E,
+        ) {
+            let mut random = Xoshiro256PlusPlus::seed_from_u64(0);
+            let n = 1_200_000_usize;
+            let data: Vec<E> = (0..n).map(|_| element(random.random())).collect();
+            for (name, level) in levels() {
+                let mut odd = data[1..].to_vec();
+                for x in [0.25, 100.0, -1e9, 1e30, -1e30, f64::INFINITY, f64::NEG_INFINITY] {
+                    odd[random.random_range(..n - 1)] = element(x);
+                    let (got, want) = (mean(level, &odd), exact_mean(&odd));
+                    let bits = |mean: Option<E>| Format::to_bits(mean.unwrap());
+                    assert_eq!(bits(got), bits(want), "{name}, with {x}");
+                }
+            }
+        }
+        check(|x| x);
+        check(|x| x as f32);
+        check(|x| F16(half::f16::from_f64(x).to_bits()));
+    }
+
     /// Of uniform elements from `low` to `low` + 1, how many means in a thousand the first reading does
     /// not prove. The slices overlap, but their sums, and so how near each mean is to a midpoint, are as
     /// good as independent.

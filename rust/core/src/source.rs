@@ -43,6 +43,11 @@ pub(crate) trait Source<E: Float>: Copy {
     /// How many come before the first that is aligned to `bytes`.
     fn before_aligned(self, bytes: usize) -> usize;
 
+    /// All of it as a slice, if that is read faster in several streams.
+    fn in_streams(&self) -> Option<&[E]> {
+        None
+    }
+
     /// Gives `take` the groups of `range`, a multiple of them, and returns how many elements were left out.
     /// (Not an iterator: its `next` might not be compiled for the level.)
     fn for_groups<S: Simd, F: Holds<E>>(
@@ -98,6 +103,11 @@ impl<E: Float> Source<E> for &[E] {
             |four| take(F::load(simd, four)),
         );
         0
+    }
+
+    #[inline(always)]
+    fn in_streams(&self) -> Option<&[E]> {
+        far::in_streams(size_of_val(*self)).then_some(self)
     }
 
     /// A whole group, of which only some lanes are kept.

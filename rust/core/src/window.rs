@@ -84,6 +84,7 @@
 
 use crate::certificate::{Bounded, BoundedDigits};
 use crate::element::Float;
+use crate::far::{for_groups_in_streams, STREAMS};
 use crate::format::Format;
 use crate::lane::{Bits, Holds, Lane};
 use crate::source::Source;
@@ -190,11 +191,30 @@ fn sum_blocks<
         0
     };
     let zero = Bits::<S, F>::splat(simd, F::low(0));
+    // (What is read once more is most likely in a cache.)
+    let slice = if FLAG { None } else { data.in_streams() };
+    let stretch = STREAMS * apart::<S, F>();
+    let mut in_order_until = head;
     loop {
         let (mut lanes1, mut lanes2, mut inexact) = (zero, zero, 0);
         let (before, in_before, from, left_out_before) = (total, in_total, at, left_out);
+        let in_streams = |at| slice.filter(|_| at >= in_order_until && data.len() - at >= stretch);
+        let blocks = if let Some(data) = in_streams(at) {
+            let Some(sums) = stretch_in_streams::<S, E, F, TWO, FMA>(simd, &anchors, data, at)
+            else {
+                // Once more in order: so what is before an element that does not fit is all that was added.
+                in_order_until = at + stretch;
+                continue;
+            };
+            [lanes1, lanes2] = sums;
+            inexact = stretch as u64;
+            at += stretch;
+            0
+        } else {
+            BLOCKS
+        };
         let mut failed = false;
-        for _ in 0..BLOCKS {
+        for _ in 0..blocks {
             let rest = data.len() - at;
             let groups = (rest / group).min(F::ROUNDS) * group;
             let (body, part) = if at < head {
@@ -208,17 +228,17 @@ fn sum_blocks<
             };
             let (body, end) = (at..at + body, at + body + part);
             let part = body.end..end;
-            let Some(sums) = block::<S, E, F, _, FLAG, TWO, FMA>(simd, &anchors, data, body, part)
-            else {
+            let sums = block::<S, E, F, _, FLAG, TWO, FMA>(simd, &anchors, data, body, part);
+            let Some((sums, left_out_of_block)) = sums else {
                 failed = true;
                 break;
             };
             lanes1 += sums.lanes1;
             lanes2 += sums.lanes2;
-            left_out += sums.left_out;
+            left_out += left_out_of_block;
             inexact += if sums.dropped { (end - at) as u64 } else { 0 };
             at = end;
-            if at == data.len() {
+            if at == data.len() || in_streams(at).is_some() {
                 break;
             }
         }
@@ -420,16 +440,15 @@ fn exponent_of_all<S: Simd, E: Float, F: Holds<E>>(
     (field < F::SPECIAL).then_some(field.max(1) as i32 + 1 - Anchors::<F>::BIAS)
 }
 
-/// A block's sums in each lane, in units of u1 and of u2, how many of its elements were left out, and
-/// whether anything was dropped.
+/// A block's sums in each lane, in units of u1 and of u2, and whether anything was dropped.
 struct BlockSums<S: Simd, F: Lane> {
     lanes1: Bits<S, F>,
     lanes2: Bits<S, F>,
-    left_out: u64,
     dropped: bool,
 }
 
-/// The sums of one block: of whole groups, and of less than one. `None` where a lane left its binade.
+/// The sums of one block: of whole groups, and of less than one; and how many elements were left out. `None` where
+/// a lane left its binade.
 #[inline(always)]
 fn block<
     S: Simd,
@@ -445,43 +464,67 @@ fn block<
     data: D,
     groups: Range<usize>,
     part: Range<usize>,
-) -> Option<BlockSums<S, F>> {
-    let splat = |x: F| F::Native::<S>::splat(simd, x);
-    let [a1, a2, scale] = [splat(anchors.a1), splat(anchors.a2), splat(anchors.scale)];
-    let zero = Bits::<S, F>::splat(simd, F::low(0));
-    let a1_bits = a1.to_bits();
-    let mut lanes = Lanes::<S, F> { t1: [a1; 4], t2: [a2; 4], seen: zero, dropped: zero };
+) -> Option<(BlockSums<S, F>, u64)> {
+    let mut lanes = Lanes::<S, F>::new(simd, anchors);
     let mut left_out = data.for_groups::<S, F>(
         simd,
         groups,
         #[inline(always)]
-        |four| lanes.step::<FLAG, TWO, FMA>(four, scale, a1_bits),
+        |four| lanes.step::<FLAG, TWO, FMA>(four),
     );
     if !part.is_empty() {
         let (four, left_out_of_part) = data.part::<S, F>(simd, part);
-        lanes.step::<FLAG, TWO, FMA>(four, scale, a1_bits);
+        lanes.step::<FLAG, TWO, FMA>(four);
         left_out += left_out_of_part;
     }
-    let [t, u, v, w] = lanes.t1;
-    let ends = (t.to_bits() ^ a1_bits)
-        | (u.to_bits() ^ a1_bits)
-        | (v.to_bits() ^ a1_bits)
-        | (w.to_bits() ^ a1_bits);
-    let place = F::SIGN | F::INFINITY;
-    let tested = if FMA && !FLAG { place & !Format::to_bits(anchors.a1) } else { place };
-    if any::<S, F>((lanes.seen & F::low(tested)) | (ends & F::low(place))) {
-        return None;
-    }
-    let sum = |[t, u, v, w]: [F::Native<S>; 4], anchor: F| {
-        let sum = (t.to_bits() + u.to_bits()) + (v.to_bits() + w.to_bits());
-        sum - F::low(Format::to_bits(anchor).wrapping_mul(4))
-    };
-    Some(BlockSums {
-        lanes1: sum(lanes.t1, anchors.a1),
-        lanes2: if TWO { sum(lanes.t2, anchors.a2) } else { zero },
-        left_out,
-        dropped: !(FLAG && TWO) || anchors.lossy || any::<S, F>(lanes.dropped & F::low(!F::SIGN)),
-    })
+    Some((lanes.sums::<FLAG, TWO, FMA>(simd, anchors)?, left_out))
+}
+
+/// So many elements one stream begins after another. (Of 64 blocks they would be a multiple of 2 KB apart, and meet
+/// in memory.)
+#[inline(always)]
+fn apart<S: Simd, F: Lane>() -> usize {
+    (BLOCKS - 1) * in_stream::<S, F>()
+}
+
+/// So many elements of each stream are in a block: as good as all that it may have.
+#[inline(always)]
+fn in_stream<S: Simd, F: Lane>() -> usize {
+    F::ROUNDS / STREAMS * 4 * F::Native::<S>::LEN
+}
+
+/// The sums of as many blocks as there are streams apart, in each lane. `None` where a lane left its binade. (A
+/// function of its own: what surrounds it would take its registers.)
+#[inline(never)]
+fn stretch_in_streams<S: Simd, E: Float, F: Holds<E>, const TWO: bool, const FMA: bool>(
+    simd: S,
+    anchors: &Anchors<F>,
+    data: &[E],
+    from: usize,
+) -> Option<[Bits<S, F>; 2]> {
+    simd.vectorize(
+        #[inline(always)]
+        || {
+            let zero = Bits::<S, F>::splat(simd, F::low(0));
+            let (mut lanes1, mut lanes2) = (zero, zero);
+            let (in_stream, apart) = (in_stream::<S, F>(), apart::<S, F>());
+            for first in (from..from + apart).step_by(in_stream) {
+                let mut lanes = Lanes::<S, F>::new(simd, anchors);
+                for_groups_in_streams(
+                    data,
+                    first..first + in_stream,
+                    apart,
+                    4 * F::Native::<S>::LEN,
+                    #[inline(always)]
+                    |four| lanes.step::<false, TWO, FMA>(F::load(simd, four)),
+                );
+                let sums = lanes.sums::<false, TWO, FMA>(simd, anchors)?;
+                lanes1 += sums.lanes1;
+                lanes2 += sums.lanes2;
+            }
+            Some([lanes1, lanes2])
+        },
+    )
 }
 
 /// What a block keeps in registers: 4 vectors of T1, 4 of T2, and what the tests look at. Four, not
@@ -491,23 +534,35 @@ struct Lanes<S: Simd, F: Lane> {
     t2: [F::Native<S>; 4],
     seen: Bits<S, F>,
     dropped: Bits<S, F>,
+    scale: F::Native<S>,
+    a1: Bits<S, F>,
 }
 
 impl<S: Simd, F: Lane> Lanes<S, F> {
+    #[inline(always)]
+    fn new(simd: S, anchors: &Anchors<F>) -> Self {
+        let splat = |x: F| F::Native::<S>::splat(simd, x);
+        let (t1, zero) = (splat(anchors.a1), Bits::<S, F>::splat(simd, F::low(0)));
+        Self {
+            t1: [t1; 4],
+            t2: [splat(anchors.a2); 4],
+            seen: zero,
+            dropped: zero,
+            scale: splat(anchors.scale),
+            a1: t1.to_bits(),
+        }
+    }
+
     /// Adds a group: see the top of this file. With FMA, two of the four additions are `mul_add`s, for
     /// which many cores have pipes of their own.
     #[inline(always)]
-    fn step<const FLAG: bool, const TWO: bool, const FMA: bool>(
-        &mut self,
-        x: [F::Native<S>; 4],
-        scale: F::Native<S>,
-        a1: Bits<S, F>,
-    ) {
+    fn step<const FLAG: bool, const TWO: bool, const FMA: bool>(&mut self, x: [F::Native<S>; 4]) {
+        let scale = self.scale;
         let add = |x: F::Native<S>, t: F::Native<S>| if FMA { x.mul_add(scale, t) } else { x + t };
         for (i, x) in x.into_iter().enumerate() {
             let t1 = self.t1[i];
             let t = add(x, t1);
-            self.seen |= if FMA && !FLAG { t.to_bits() } else { t.to_bits() ^ a1 };
+            self.seen |= if FMA && !FLAG { t.to_bits() } else { t.to_bits() ^ self.a1 };
             self.t1[i] = t;
             if TWO {
                 let r = add(x, t1 - t);
@@ -519,6 +574,33 @@ impl<S: Simd, F: Lane> Lanes<S, F> {
                 }
             }
         }
+    }
+
+    /// What they hold in the end; `None` where one left its binade.
+    #[inline(always)]
+    fn sums<const FLAG: bool, const TWO: bool, const FMA: bool>(
+        self,
+        simd: S,
+        anchors: &Anchors<F>,
+    ) -> Option<BlockSums<S, F>> {
+        let Self { t1, t2, seen, dropped, a1, .. } = self;
+        let [t, u, v, w] = t1;
+        let ends =
+            (t.to_bits() ^ a1) | (u.to_bits() ^ a1) | (v.to_bits() ^ a1) | (w.to_bits() ^ a1);
+        let place = F::SIGN | F::INFINITY;
+        let tested = if FMA && !FLAG { place & !Format::to_bits(anchors.a1) } else { place };
+        if any::<S, F>((seen & F::low(tested)) | (ends & F::low(place))) {
+            return None;
+        }
+        let sum = |[t, u, v, w]: [F::Native<S>; 4], anchor: F| {
+            let sum = (t.to_bits() + u.to_bits()) + (v.to_bits() + w.to_bits());
+            sum - F::low(Format::to_bits(anchor).wrapping_mul(4))
+        };
+        Some(BlockSums {
+            lanes1: sum(t1, anchors.a1),
+            lanes2: if TWO { sum(t2, anchors.a2) } else { Bits::<S, F>::splat(simd, F::low(0)) },
+            dropped: !(FLAG && TWO) || anchors.lossy || any::<S, F>(dropped & F::low(!F::SIGN)),
+        })
     }
 }
 
