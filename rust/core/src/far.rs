@@ -196,6 +196,17 @@ pub(crate) fn for_groups_in_streams<E>(
     }
 }
 
+/// Gives `take` groups of `len` elements, an even number of them, and each once more from what the compiler cannot
+/// know to be the same.
+#[inline(always)]
+pub(crate) fn for_groups_twice<E>(data: &[E], len: usize, mut take: impl FnMut(&[E], &[E])) {
+    let again = black_box(data);
+    for (pair, again) in data.chunks_exact(2 * len).zip(again.chunks_exact(2 * len)) {
+        take(&pair[..len], &again[..len]);
+        take(&pair[len..], &again[len..]);
+    }
+}
+
 /// The rows that are next, which are asked for while others are added.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Next<'a, E> {

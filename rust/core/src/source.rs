@@ -43,8 +43,8 @@ pub(crate) trait Source<E: Float>: Copy {
     /// How many come before the first that is aligned to `bytes`.
     fn before_aligned(self, bytes: usize) -> usize;
 
-    /// All of it as a slice, if that is read faster in several streams.
-    fn in_streams(&self) -> Option<&[E]> {
+    /// All of it as a slice, if it is one.
+    fn slice(&self) -> Option<&[E]> {
         None
     }
 
@@ -106,8 +106,8 @@ impl<E: Float> Source<E> for &[E] {
     }
 
     #[inline(always)]
-    fn in_streams(&self) -> Option<&[E]> {
-        far::in_streams(size_of_val(*self)).then_some(self)
+    fn slice(&self) -> Option<&[E]> {
+        Some(self)
     }
 
     /// A whole group, of which only some lanes are kept.

@@ -84,7 +84,7 @@
 
 use crate::certificate::{Bounded, BoundedDigits};
 use crate::element::Float;
-use crate::far::{for_groups_in_streams, STREAMS};
+use crate::far::{for_groups_in_streams, for_groups_twice, in_streams, Ahead, STREAMS};
 use crate::format::Format;
 use crate::lane::{Bits, Holds, Lane};
 use crate::source::Source;
@@ -93,6 +93,7 @@ use std::ops::Range;
 
 /// Blocks between two flushes of the integer lanes.
 const BLOCKS: usize = 64;
+const _: () = assert!(f32::ROUNDS % 2 == 0 && f64::ROUNDS % 2 == 0);
 const _: () = assert!(BLOCKS << f32::PRECISION < 1 << 31);
 const _: () = assert!((BLOCKS as u64) << f64::PRECISION < 1 << 63);
 /// Elements that tell whether narrow lanes suit the data, and their anchors.
@@ -191,15 +192,20 @@ fn sum_blocks<
         0
     };
     let zero = Bits::<S, F>::splat(simd, F::low(0));
-    // (What is read once more is most likely in a cache.)
-    let slice = if FLAG { None } else { data.in_streams() };
-    let stretch = STREAMS * apart::<S, F>();
+    // How the blocks between two flushes are read, if not in order. (What is read once more is not worth it.)
+    let slice = if FLAG { None } else { data.slice() };
+    let streams = slice.filter(|data| in_streams(size_of_val(*data)));
+    let twice = slice.filter(|data| reads_twice::<S, E, F>(simd, data));
+    let (stretch, whole) = (STREAMS * apart::<S, F>(), F::ROUNDS * group);
     let mut in_order_until = head;
     loop {
         let (mut lanes1, mut lanes2, mut inexact) = (zero, zero, 0);
         let (before, in_before, from, left_out_before) = (total, in_total, at, left_out);
-        let in_streams = |at| slice.filter(|_| at >= in_order_until && data.len() - at >= stretch);
-        let blocks = if let Some(data) = in_streams(at) {
+        let mut failed = false;
+        let is_stretch =
+            |at| streams.is_some() && at >= in_order_until && data.len() - at >= stretch;
+        let mut blocks = BLOCKS;
+        if let (Some(data), true) = (streams, is_stretch(at)) {
             let Some(sums) = stretch_in_streams::<S, E, F, TWO, FMA>(simd, &anchors, data, at)
             else {
                 // Once more in order: so what is before an element that does not fit is all that was added.
@@ -207,13 +213,18 @@ fn sum_blocks<
                 continue;
             };
             [lanes1, lanes2] = sums;
-            inexact = stretch as u64;
             at += stretch;
-            0
-        } else {
-            BLOCKS
-        };
-        let mut failed = false;
+            blocks = 0;
+        } else if let (Some(data), true) = (twice, at >= head) {
+            let wanted = BLOCKS.min((data.len() - at) / whole);
+            let data = &data[at..at + wanted * whole];
+            let (sums, passed) = stretch_read_twice::<S, E, F, TWO, FMA>(simd, &anchors, data);
+            [lanes1, lanes2] = sums;
+            at += passed * whole;
+            failed = passed < wanted;
+            blocks = if failed { 0 } else { BLOCKS - wanted };
+        }
+        inexact += (at - from) as u64;
         for _ in 0..blocks {
             let rest = data.len() - at;
             let groups = (rest / group).min(F::ROUNDS) * group;
@@ -238,7 +249,7 @@ fn sum_blocks<
             left_out += left_out_of_block;
             inexact += if sums.dropped { (end - at) as u64 } else { 0 };
             at = end;
-            if at == data.len() || in_streams(at).is_some() {
+            if at == data.len() || is_stretch(at) || (twice.is_some() && at == head) {
                 break;
             }
         }
@@ -527,6 +538,54 @@ fn stretch_in_streams<S: Simd, E: Float, F: Holds<E>, const TWO: bool, const FMA
     )
 }
 
+/// Whether elements are to be read twice: where there are only 16 registers, and an FMA overwrites one. Read once
+/// more, an element is an operand of the second FMA, too; and in a loop of two groups no register is copied. So it is
+/// a quarter fewer instructions: they are the limit where two threads share a core.
+#[inline(always)]
+fn reads_twice<S: Simd, E: Float, F: Holds<E>>(simd: S, data: &[E]) -> bool {
+    let few_registers = match simd.level() {
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        Level::Avx2(_) => true,
+        _ => false,
+    };
+    let long = data.len() >= WORTH_ALIGNING;
+    F::AS_IT_IS && few_registers && long && Ahead::of(size_of_val(data)).is_none()
+}
+
+/// The sums of as many whole blocks as there are, in each lane, and how many these are: all up to one in which a lane
+/// leaves its binade. (A function of its own, as above.)
+#[inline(never)]
+fn stretch_read_twice<S: Simd, E: Float, F: Holds<E>, const TWO: bool, const FMA: bool>(
+    simd: S,
+    anchors: &Anchors<F>,
+    data: &[E],
+) -> ([Bits<S, F>; 2], usize) {
+    simd.vectorize(
+        #[inline(always)]
+        || {
+            let zero = Bits::<S, F>::splat(simd, F::low(0));
+            let (mut sums, mut passed) = ([zero; 2], 0);
+            let len = 4 * F::Native::<S>::LEN;
+            for block in data.chunks_exact(F::ROUNDS * len) {
+                let mut lanes = Lanes::<S, F>::new(simd, anchors);
+                for_groups_twice(
+                    block,
+                    len,
+                    #[inline(always)]
+                    |four, again| {
+                        let again = F::load(simd, again);
+                        lanes.step_again::<false, TWO, FMA>(F::load(simd, four), again);
+                    },
+                );
+                let Some(of_block) = lanes.sums::<false, TWO, FMA>(simd, anchors) else { break };
+                sums = [sums[0] + of_block.lanes1, sums[1] + of_block.lanes2];
+                passed += 1;
+            }
+            (sums, passed)
+        },
+    )
+}
+
 /// What a block keeps in registers: 4 vectors of T1, 4 of T2, and what the tests look at. Four, not
 /// eight, so that AVX2's 16 registers hold them; they hide the latency of the additions.
 struct Lanes<S: Simd, F: Lane> {
@@ -557,15 +616,25 @@ impl<S: Simd, F: Lane> Lanes<S, F> {
     /// which many cores have pipes of their own.
     #[inline(always)]
     fn step<const FLAG: bool, const TWO: bool, const FMA: bool>(&mut self, x: [F::Native<S>; 4]) {
+        self.step_again::<FLAG, TWO, FMA>(x, x);
+    }
+
+    /// The same, of which each element is read twice.
+    #[inline(always)]
+    fn step_again<const FLAG: bool, const TWO: bool, const FMA: bool>(
+        &mut self,
+        x: [F::Native<S>; 4],
+        again: [F::Native<S>; 4],
+    ) {
         let scale = self.scale;
         let add = |x: F::Native<S>, t: F::Native<S>| if FMA { x.mul_add(scale, t) } else { x + t };
-        for (i, x) in x.into_iter().enumerate() {
+        for (i, (x, again)) in x.into_iter().zip(again).enumerate() {
             let t1 = self.t1[i];
             let t = add(x, t1);
             self.seen |= if FMA && !FLAG { t.to_bits() } else { t.to_bits() ^ self.a1 };
             self.t1[i] = t;
             if TWO {
-                let r = add(x, t1 - t);
+                let r = add(again, t1 - t);
                 let t2 = self.t2[i];
                 let u = t2 + r;
                 self.t2[i] = u;
