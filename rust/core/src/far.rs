@@ -16,7 +16,7 @@ pub const CACHE_LINE: usize = 64;
 const MEETING: usize = 2048;
 /// Bytes of an array of which most come from memory.
 const FAR: usize = 20 << 20;
-/// And of one that has no near cache to itself, where others share it.
+/// The same where others have their share of the third cache.
 const MIDDLE: usize = 10 << 20;
 /// Less is near everywhere.
 const NEAR: usize = 1 << 20;
@@ -58,9 +58,10 @@ fn limits() -> &'static Limits {
             pairs: 16 << 20,
             table: 36 << 20,
         };
-        // Zen 3. Eight streams come in two thirds of the time of one, so do eight rows of a table, and what is
-        // asked for as well comes later.
-        const BEFORE_ZEN_4: Limits = Limits {
+        // Zen 3. Eight streams come in two thirds of the time of one, and so do eight rows of a table; to ask for
+        // them as well does no good, but to one stream it does. (Both from so many bytes on: then no slice is read
+        // in streams and twice, too.)
+        const ZEN_3: Limits = Limits {
             ahead: MIDDLE,
             streams: MIDDLE,
             long_pairs: usize::MAX,
@@ -75,7 +76,7 @@ fn limits() -> &'static Limits {
             match vendor.as_ref().map(|it| it.as_str()) {
                 Some("GenuineIntel") => return INTEL,
                 Some("AuthenticAMD") if !features.is_some_and(|it| it.has_avx512f()) => {
-                    return BEFORE_ZEN_4;
+                    return ZEN_3; // and older ones, which were not measured
                 }
                 _ => {}
             }
@@ -196,10 +197,11 @@ pub(crate) fn for_groups_in_streams<E>(
     }
 }
 
-/// Gives `take` groups of `len` elements, an even number of them, and each once more from what the compiler cannot
+/// Gives `take` the groups of `len` elements, an even number of them, and each once more from what the compiler cannot
 /// know to be the same.
 #[inline(always)]
 pub(crate) fn for_groups_twice<E>(data: &[E], len: usize, mut take: impl FnMut(&[E], &[E])) {
+    debug_assert!(data.len().is_multiple_of(2 * len));
     let again = black_box(data);
     for (pair, again) in data.chunks_exact(2 * len).zip(again.chunks_exact(2 * len)) {
         take(&pair[..len], &again[..len]);

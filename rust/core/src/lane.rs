@@ -88,8 +88,6 @@ pub type Bits<S, F> = <<F as SimdFloatElement>::Native<S> as SimdFloat<S>>::Bits
 pub trait Holds<E>: Lane {
     /// Elements are loaded 2^DOWN times smaller than they are.
     const DOWN: i32 = 0;
-    /// Whether to load an element is nothing but to load it.
-    const AS_IT_IS: bool = false;
 
     /// Four vectors of consecutive elements: `data` has as many as they have lanes.
     fn load<S: Simd>(simd: S, data: &[E]) -> [Self::Native<S>; 4];
@@ -139,8 +137,6 @@ pub(crate) fn bits_of<S: Simd>(simd: S, mask: &[u8]) -> u64 {
 }
 
 impl<E: Float> Holds<E> for f64 {
-    const AS_IT_IS: bool = !E::Lane::NARROW;
-
     #[inline(always)]
     fn load<S: Simd>(simd: S, data: &[E]) -> [S::f64s; 4] {
         E::load(simd, data)
@@ -148,8 +144,6 @@ impl<E: Float> Holds<E> for f64 {
 }
 
 impl Holds<f32> for f32 {
-    const AS_IT_IS: bool = true;
-
     #[inline(always)]
     fn load<S: Simd>(simd: S, data: &[f32]) -> [S::f32s; 4] {
         load(simd, data)

@@ -392,28 +392,73 @@ mod tests {
         }
     }
 
-    /// Which a test does wherever there are enough of them: also if an element does not fit, or is no number.
+    /// In unit tests every slice that is long enough is read in streams. With elements that do not fit, or are no
+    /// numbers, here and there.
     #[test]
     fn streams_lose_nothing() {
-        fn check<E: Element<Mean = E> + Float + PartialEq + std::fmt::Debug>(
-            element: impl Fn(f64) -> E,
-        ) {
+        fn check<E: Float>(low: f64, odd: &[f64], nearest: impl Fn(f64) -> E) {
             let mut random = Xoshiro256PlusPlus::seed_from_u64(0);
-            let n = 1_200_000_usize;
-            let data: Vec<E> = (0..n).map(|_| element(random.random())).collect();
-            for (name, level) in levels() {
-                let mut odd = data[1..].to_vec();
-                for x in [0.25, 100.0, -1e9, 1e30, -1e30, f64::INFINITY, f64::NEG_INFINITY] {
-                    odd[random.random_range(..n - 1)] = element(x);
-                    let (got, want) = (mean(level, &odd), exact_mean(&odd));
-                    let bits = |mean: Option<E>| Format::to_bits(mean.unwrap());
-                    assert_eq!(bits(got), bits(want), "{name}, with {x}");
+            let mut data: Vec<E> =
+                (0..1_200_000).map(|_| nearest(random.random::<f64>() + low)).collect();
+            for &x in odd {
+                let at = random.random_range(1..data.len());
+                data[at] = nearest(x);
+                for (name, level) in levels() {
+                    assert_same_mean(name, level, &data[1..]);
                 }
             }
         }
-        check(|x| x);
-        check(|x| x as f32);
-        check(|x| F16(half::f16::from_f64(x).to_bits()));
+        let odd = [0.25, 100.0, -1e9, 1e30, -1e30, f64::INFINITY, f64::NAN];
+        for low in [0.0, -0.5] {
+            check(low, &odd, |x| x);
+            check(low, &odd, |x| x as f32);
+            check(low, &odd, |x| BF16(half::bf16::from_f64(x).to_bits()));
+            let odd = [0.25, 100.0, -3e4, 6e4, f64::NEG_INFINITY, f64::NAN];
+            check(low, &odd, |x| F16(half::f16::from_f64(x).to_bits()));
+        }
+    }
+
+    fn assert_same_mean<E: Float>(name: &str, level: Level, data: &[E]) {
+        let n = data.len() as u64;
+        let (got, want) =
+            (E::mean_bits(level, data, n, E::BINARY), exact::exact_mean_bits(data, n, E::BINARY));
+        assert_eq!(got, want, "{name}, {n} elements");
+    }
+
+    /// As many elements as streams have, one less and one more; the first begins a cache line, so there is no head.
+    #[test]
+    fn streams_end_where_they_do() {
+        fn check<E: Float>(stretches: usize, element: impl Fn(usize) -> E) {
+            let data: Vec<E> = (0..2 * stretches + 100).map(element).collect();
+            let start = data.as_ptr().align_offset(CACHE_LINE);
+            for n in [stretches, 2 * stretches] {
+                for n in n - 1..=n + 1 {
+                    for (name, level) in levels() {
+                        assert_same_mean(name, level, &data[start..][..n]);
+                    }
+                }
+            }
+        }
+        check(499_968, |i| 1.0 + (i * 7919 % 1000) as f64);
+        check(225_792, |i| 1.0 + (i * 7919 % 1000) as f32);
+    }
+
+    /// Nothing but streams, and a tie but for one element, which they drop: their bound has to say so.
+    #[test]
+    fn what_streams_drop_is_in_their_bound() {
+        let n = 999_936; // a multiple of what they hold at every level
+        let mut data: Vec<f64> = (0..n + 8).map(|i| 1.0 + (i % 2) as f64 * f64::EPSILON).collect();
+        let start = data.as_ptr().align_offset(CACHE_LINE);
+        let data = &mut data[start..][..n];
+        let ones = n / 2 + start % 2;
+        for (name, level) in levels() {
+            data[ones] = 1.0;
+            data[ones + 2] = 1.0;
+            assert_eq!(mean(level, data), Some(1.0), "{name}");
+            data[ones] = 2.0;
+            data[ones + 2] = 2_f64.powi(-300);
+            assert_eq!(mean(level, data), Some(1.0 + f64::EPSILON), "{name}");
+        }
     }
 
     /// Of uniform elements from `low` to `low` + 1, how many means in a thousand the first reading does
@@ -464,9 +509,24 @@ mod tests {
     fn stays<E: Float>(low: f32, nearest: impl Fn(f32) -> E) -> bool {
         let mut random = Xoshiro256PlusPlus::seed_from_u64(0);
         let data: Vec<E> = (0..1_000_000).map(|_| nearest(random.random::<f32>() + low)).collect();
+        stay_in_their_lanes(&data)
+    }
+
+    /// The few before the first aligned vector may be small: that says nothing of the others.
+    #[test]
+    fn float32_stays_in_float32_lanes_whatever_its_first_elements() {
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(0);
+        let mut data: Vec<f32> = (0..300_000).map(|_| random.random::<f32>()).collect();
+        data[..16].fill(1e-9);
+        for from in 0..16 {
+            assert!(stay_in_their_lanes(&data[from..]) && stay_in_their_lanes(&data[from..20_000]));
+        }
+    }
+
+    fn stay_in_their_lanes<E: Float>(data: &[E]) -> bool {
         let (mut exponent, mut digits) = (None, None);
         let sum = dispatch!(Level::new(), simd => {
-            window::sum::<_, E, E::Lane, false, true>(simd, &data[..], &mut exponent, &mut digits)
+            window::sum::<_, E, E::Lane, false, true>(simd, data, &mut exponent, &mut digits)
         });
         matches!(sum, Sum::All(..))
     }

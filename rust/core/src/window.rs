@@ -45,6 +45,9 @@
 //!
 //! A T1 that ends a block outside its binade is caught by the test of the ends.
 //!
+//! A block is any elements, in fewer than 2^L groups: side by side, or of eight streams. Their order is used nowhere.
+//! X is in two `mul_add`s: where it is loaded for each, both loads give the same, as they do behind a shared reference.
+//!
 //! # The anchors for an exponent e (|x| < 2^e expected, not required)
 //!
 //! E - k = e + 1 + L, with s = 2^k: fewer than 2^L elements below 2^e add up to less than 2^(E-1)
@@ -93,15 +96,19 @@ use std::ops::Range;
 
 /// Blocks between two flushes of the integer lanes.
 const BLOCKS: usize = 64;
+// (They are read in pairs.)
 const _: () = assert!(f32::ROUNDS % 2 == 0 && f64::ROUNDS % 2 == 0);
 const _: () = assert!(BLOCKS << f32::PRECISION < 1 << 31);
 const _: () = assert!((BLOCKS as u64) << f64::PRECISION < 1 << 63);
+/// Blocks that are read in streams. (Of 64 the streams would be a multiple of 2 KB apart, and meet in memory; and so
+/// there is room for a head.)
+const STRETCH: usize = BLOCKS - 1;
 /// Elements that tell whether narrow lanes suit the data, and their anchors.
 pub(crate) const SAMPLE: usize = 256;
 /// How much higher the anchors of narrow lanes may go.
 const RAISE: i32 = 2;
 /// Elements between two flushes of the total into digits. (No array of a test has so many.)
-const TOTAL: u64 = if cfg!(test) { 1 << 12 } else { 1 << 36 };
+const TOTAL: u64 = if cfg!(test) { 1 << 18 } else { 1 << 36 };
 /// Up to so many elements, eight of them tell the first anchors; beyond, the first group.
 const GLANCE: usize = 1024;
 /// From so many elements on, loads are aligned to vectors.
@@ -192,41 +199,47 @@ fn sum_blocks<
         0
     };
     let zero = Bits::<S, F>::splat(simd, F::low(0));
-    // How the blocks between two flushes are read, if not in order. (What is read once more is not worth it.)
+    // How blocks are read, if not in order. (For what is read once more, with the flag, it is not worth the code.)
     let slice = if FLAG { None } else { data.slice() };
-    let streams = slice.filter(|data| in_streams(size_of_val(*data)));
-    let twice = slice.filter(|data| reads_twice::<S, E, F>(simd, data));
+    let streams = slice.is_some_and(|slice| in_streams(size_of_val(slice)));
+    let mut in_order_until = if streams { head } else { usize::MAX };
+    let twice = slice.filter(|slice| reads_twice::<S, E, F>(simd, slice));
     let (stretch, whole) = (STREAMS * apart::<S, F>(), F::ROUNDS * group);
-    let mut in_order_until = head;
     loop {
         let (mut lanes1, mut lanes2, mut inexact) = (zero, zero, 0);
         let (before, in_before, from, left_out_before) = (total, in_total, at, left_out);
-        let mut failed = false;
-        let is_stretch =
-            |at| streams.is_some() && at >= in_order_until && data.len() - at >= stretch;
-        let mut blocks = BLOCKS;
-        if let (Some(data), true) = (streams, is_stretch(at)) {
-            let Some(sums) = stretch_in_streams::<S, E, F, TWO, FMA>(simd, &anchors, data, at)
-            else {
-                // Once more in order: so what is before an element that does not fit is all that was added.
-                in_order_until = at + stretch;
-                continue;
-            };
-            [lanes1, lanes2] = sums;
-            at += stretch;
-            blocks = 0;
-        } else if let (Some(data), true) = (twice, at >= head) {
-            let wanted = BLOCKS.min((data.len() - at) / whole);
-            let data = &data[at..at + wanted * whole];
-            let (sums, passed) = stretch_read_twice::<S, E, F, TWO, FMA>(simd, &anchors, data);
-            [lanes1, lanes2] = sums;
-            at += passed * whole;
-            failed = passed < wanted;
-            blocks = if failed { 0 } else { BLOCKS - wanted };
-        }
-        inexact += (at - from) as u64;
-        for _ in 0..blocks {
+        let (mut blocks, mut failed) = (0, false);
+        while blocks < BLOCKS && !failed && at < data.len() {
             let rest = data.len() - at;
+            if let (Some(slice), true) = (slice, at >= in_order_until && rest >= stretch) {
+                if blocks + STRETCH > BLOCKS {
+                    break;
+                }
+                match stretch_in_streams::<S, E, F, TWO, FMA>(simd, &anchors, slice, at) {
+                    Some(sums) => {
+                        lanes1 += sums[0];
+                        lanes2 += sums[1];
+                        inexact += stretch as u64;
+                        at += stretch;
+                        blocks += STRETCH;
+                    }
+                    // Once more in order: then what is before an element that does not fit is all that was added.
+                    None => in_order_until = at + stretch,
+                }
+                continue;
+            }
+            let wanted = (BLOCKS - blocks).min(rest / whole);
+            if let (Some(slice), true) = (twice, at >= head && wanted > 0) {
+                let slice = &slice[at..at + wanted * whole];
+                let (sums, passed) = stretch_read_twice::<S, E, F, TWO, FMA>(simd, &anchors, slice);
+                lanes1 += sums[0];
+                lanes2 += sums[1];
+                inexact += (passed * whole) as u64;
+                at += passed * whole;
+                blocks += passed;
+                failed = passed < wanted;
+                continue;
+            }
             let groups = (rest / group).min(F::ROUNDS) * group;
             let (body, part) = if at < head {
                 // The elements before the first aligned vector: less than a group.
@@ -249,9 +262,7 @@ fn sum_blocks<
             left_out += left_out_of_block;
             inexact += if sums.dropped { (end - at) as u64 } else { 0 };
             at = end;
-            if at == data.len() || is_stretch(at) || (twice.is_some() && at == head) {
-                break;
-            }
+            blocks += 1;
         }
         in_total += (at - from) as u64;
         let units1 = i128::from(across::<S, F>(lanes1));
@@ -491,11 +502,10 @@ fn block<
     Some((lanes.sums::<FLAG, TWO, FMA>(simd, anchors)?, left_out))
 }
 
-/// So many elements one stream begins after another. (Of 64 blocks they would be a multiple of 2 KB apart, and meet
-/// in memory.)
+/// So many elements one stream begins after another.
 #[inline(always)]
 fn apart<S: Simd, F: Lane>() -> usize {
-    (BLOCKS - 1) * in_stream::<S, F>()
+    STRETCH * in_stream::<S, F>()
 }
 
 /// So many elements of each stream are in a block: as good as all that it may have.
@@ -504,8 +514,8 @@ fn in_stream<S: Simd, F: Lane>() -> usize {
     F::ROUNDS / STREAMS * 4 * F::Native::<S>::LEN
 }
 
-/// The sums of as many blocks as there are streams apart, in each lane. `None` where a lane left its binade. (A
-/// function of its own: what surrounds it would take its registers.)
+/// The sums of STRETCH blocks, in each lane, each of `in_stream` elements of each of the streams. `None` where a lane
+/// left its binade. (A function of its own: what surrounds it would take its registers.)
 #[inline(never)]
 fn stretch_in_streams<S: Simd, E: Float, F: Holds<E>, const TWO: bool, const FMA: bool>(
     simd: S,
@@ -538,7 +548,7 @@ fn stretch_in_streams<S: Simd, E: Float, F: Holds<E>, const TWO: bool, const FMA
     )
 }
 
-/// Whether elements are to be read twice: where there are only 16 registers, and an FMA overwrites one. Read once
+/// Whether elements are to be read twice: where they need no conversion, there are only 16 registers, and an FMA overwrites one. Read once
 /// more, an element is an operand of the second FMA, too; and in a loop of two groups no register is copied. So it is
 /// a quarter fewer instructions: they are the limit where two threads share a core.
 #[inline(always)]
@@ -548,8 +558,9 @@ fn reads_twice<S: Simd, E: Float, F: Holds<E>>(simd: S, data: &[E]) -> bool {
         Level::Avx2(_) => true,
         _ => false,
     };
+    let as_they_are = size_of::<E>() == size_of::<F>();
     let long = data.len() >= WORTH_ALIGNING;
-    F::AS_IT_IS && few_registers && long && Ahead::of(size_of_val(data)).is_none()
+    as_they_are && few_registers && long && Ahead::of(size_of_val(data)).is_none()
 }
 
 /// The sums of as many whole blocks as there are, in each lane, and how many these are: all up to one in which a lane
@@ -586,7 +597,7 @@ fn stretch_read_twice<S: Simd, E: Float, F: Holds<E>, const TWO: bool, const FMA
     )
 }
 
-/// What a block keeps in registers: 4 vectors of T1, 4 of T2, and what the tests look at. Four, not
+/// What a block keeps in registers: 4 vectors of T1, 4 of T2, the scale, and what the tests look at. Four, not
 /// eight, so that AVX2's 16 registers hold them; they hide the latency of the additions.
 struct Lanes<S: Simd, F: Lane> {
     t1: [F::Native<S>; 4],
