@@ -17,7 +17,7 @@ const MEETING: usize = 2048;
 /// Bytes of an array of which most come from memory.
 const FAR: usize = 20 << 20;
 /// The same where others have their share of the third cache.
-const MIDDLE: usize = 10 << 20;
+const MIDDLE: usize = 13 << 20;
 /// Less is near everywhere.
 const NEAR: usize = 1 << 20;
 /// Parts of a slice that are read at once.

@@ -69,6 +69,8 @@ macro_rules! lane {
         }
 
         const _: () = assert!(<$float>::ROUNDS + 1 < 1 << <$float>::L);
+        // (They may be read in pairs.)
+        const _: () = assert!(<$float>::ROUNDS.is_multiple_of(2));
     };
 }
 

@@ -425,39 +425,49 @@ mod tests {
         assert_eq!(got, want, "{name}, {n} elements");
     }
 
-    /// As many elements as streams have, one less and one more; the first begins a cache line, so there is no head.
+    /// What is left for the last block is from a group on; whatever the last element is. (The first begins a cache
+    /// line, so there is no head. As many as streams hold at every level, and as many blocks as are read twice.)
     #[test]
-    fn streams_end_where_they_do() {
-        fn check<E: Float>(stretches: usize, element: impl Fn(usize) -> E) {
-            let data: Vec<E> = (0..2 * stretches + 100).map(element).collect();
+    fn streams_and_blocks_end_where_they_do() {
+        fn check<E: Float>(lengths: [usize; 3], element: impl Fn(f64) -> E, large: f64) {
+            let longest = lengths[2] + 200;
+            let data = (0..longest).map(|i| element(1.0 + (i * 7919 % 100) as f64 / 64.0));
+            let mut data: Vec<E> = data.collect();
             let start = data.as_ptr().align_offset(CACHE_LINE);
-            for n in [stretches, 2 * stretches] {
-                for n in n - 1..=n + 1 {
+            let past = [0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129];
+            for n in lengths.iter().flat_map(|&n| past.map(|past| n - 1 + past)) {
+                let data = &mut data[start..][..n];
+                let last = data[n - 1];
+                for x in [last, element(large), element(f64::NAN)] {
+                    data[n - 1] = x;
                     for (name, level) in levels() {
-                        assert_same_mean(name, level, &data[start..][..n]);
+                        assert_same_mean(name, level, data);
                     }
                 }
+                data[n - 1] = last;
             }
         }
-        check(499_968, |i| 1.0 + (i * 7919 % 1000) as f64);
-        check(225_792, |i| 1.0 + (i * 7919 % 1000) as f32);
+        check([5 * 3968, 124_992, 499_968], |x| x, 1e300);
+        check([5 * 1984, 56_448, 225_792], |x| x as f32, 1e30);
+        let lengths = [10_000, 56_448, 225_792];
+        check(lengths, |x| F16(half::f16::from_f64(x).to_bits()), 6e4);
+        check(lengths, |x| BF16(half::bf16::from_f64(x).to_bits()), 3e38);
     }
 
-    /// Nothing but streams, and a tie but for one element, which they drop: their bound has to say so.
+    /// All but a group is read in streams, and its mean is a little below a midpoint; but that they drop as much as
+    /// takes it above: their bound has to say so. (The last grid is that of 2^-86.)
     #[test]
     fn what_streams_drop_is_in_their_bound() {
-        let n = 999_936; // a multiple of what they hold at every level
-        let mut data: Vec<f64> = (0..n + 8).map(|i| 1.0 + (i % 2) as f64 * f64::EPSILON).collect();
+        let n = 999_936 + 32;
+        let mut data = vec![2_f64.powi(-88); n + 8];
         let start = data.as_ptr().align_offset(CACHE_LINE);
         let data = &mut data[start..][..n];
-        let ones = n / 2 + start % 2;
+        for (i, x) in data.iter_mut().skip(1).step_by(2).enumerate() {
+            *x = 1.0 + (i % 2) as f64 * f64::EPSILON;
+        }
+        data[n / 2] = -1000.0 * 2_f64.powi(-86);
         for (name, level) in levels() {
-            data[ones] = 1.0;
-            data[ones + 2] = 1.0;
-            assert_eq!(mean(level, data), Some(1.0), "{name}");
-            data[ones] = 2.0;
-            data[ones + 2] = 2_f64.powi(-300);
-            assert_eq!(mean(level, data), Some(1.0 + f64::EPSILON), "{name}");
+            assert_eq!(mean(level, data), Some(0.5 + f64::EPSILON / 2.0), "{name}");
         }
     }
 

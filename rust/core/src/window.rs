@@ -96,8 +96,6 @@ use std::ops::Range;
 
 /// Blocks between two flushes of the integer lanes.
 const BLOCKS: usize = 64;
-// (They are read in pairs.)
-const _: () = assert!(f32::ROUNDS % 2 == 0 && f64::ROUNDS % 2 == 0);
 const _: () = assert!(BLOCKS << f32::PRECISION < 1 << 31);
 const _: () = assert!((BLOCKS as u64) << f64::PRECISION < 1 << 63);
 /// Blocks that are read in streams. (Of 64 the streams would be a multiple of 2 KB apart, and meet in memory; and so
@@ -211,7 +209,9 @@ fn sum_blocks<
         let (mut blocks, mut failed) = (0, false);
         while blocks < BLOCKS && !failed && at < data.len() {
             let rest = data.len() - at;
-            if let (Some(slice), true) = (slice, at >= in_order_until && rest >= stretch) {
+            // (A group stays for what follows, which may have to go on in other lanes.)
+            let usable = rest.saturating_sub(group);
+            if let (Some(slice), true) = (slice, at >= in_order_until && usable >= stretch) {
                 if blocks + STRETCH > BLOCKS {
                     break;
                 }
@@ -228,7 +228,7 @@ fn sum_blocks<
                 }
                 continue;
             }
-            let wanted = (BLOCKS - blocks).min(rest / whole);
+            let wanted = (BLOCKS - blocks).min(usable / whole);
             if let (Some(slice), true) = (twice, at >= head && wanted > 0) {
                 let slice = &slice[at..at + wanted * whole];
                 let (sums, passed) = stretch_read_twice::<S, E, F, TWO, FMA>(simd, &anchors, slice);
