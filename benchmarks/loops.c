@@ -1,5 +1,5 @@
 /*
- * The tutorial's loop; what a mean is measured by: plain SIMD reads of the same bytes (the faster is the
+ * The tutorial's loop; what a mean is measured by: plain SIMD reads of the same bytes (the fastest is the
  * read limit) and a plain SIMD sum; and a clock in C, so that no call from Python counts.
  * Compiled twice, at -O3 and at -O3 -march=native -ffast-math.
  */
@@ -59,6 +59,34 @@ typedef int32_t reduction(const double *data, size_t len, ptrdiff_t stride, doub
 REDUCTION(read_32, uint64_t, ^, 32)
 REDUCTION(read_64, uint64_t, ^, 64)
 REDUCTION(plain_sum, double, +, 64)
+
+/*
+ * A cache line of each of eight parts in turn: on Zen 3 from DRAM in two thirds of the time. (An odd number of
+ * lines apart, so that they do not meet in one bank of the memory.)
+ */
+int32_t read_streams(const double *data, size_t len, ptrdiff_t stride, double *out)
+{
+    enum { STREAMS = 8, LINE = 8, LANES = LINE / 2 };
+    typedef uint64_t word __attribute__((may_alias));
+    typedef word vector __attribute__((vector_size(8 * LANES), aligned(8)));
+    (void)stride;
+    const word *const a = (const word *)data;
+    const size_t lines = len / (STREAMS * LINE);
+    const size_t apart = lines ? ((lines - 1) | 1) * LINE : 0;
+    vector v[2] = {{0}};
+    for (size_t i = 0; i < apart; i += LINE)
+        for (size_t k = 0; k < STREAMS; k++)
+            for (size_t half = 0; half < 2; half++)
+                v[half] ^= *(const vector *)(a + k * apart + i + half * LANES);
+    v[0] ^= v[1];
+    word result = 0;
+    for (size_t k = 0; k < LANES; k++)
+        result ^= v[0][k];
+    for (size_t i = STREAMS * apart; i < len; i++)
+        result ^= a[i];
+    *out = (double)result;
+    return 0;
+}
 
 /* Python's time.process_time. */
 static double now(void)
