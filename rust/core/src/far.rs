@@ -16,8 +16,6 @@ pub const CACHE_LINE: usize = 64;
 const MEETING: usize = 2048;
 /// Bytes of an array of which most come from memory.
 const FAR: usize = 20 << 20;
-/// The same where others have their share of the third cache.
-const MIDDLE: usize = 13 << 20;
 /// Less is near everywhere.
 const NEAR: usize = 1 << 20;
 /// Parts of a slice that are read at once.
@@ -48,28 +46,28 @@ fn limits() -> &'static Limits {
             pairs: FAR,
             table: FAR,
         };
-        // Emerald Rapids. Its third cache is large, and as far as memory is elsewhere. The first cache can wait
-        // for 16 lines, which are 15 GB/s from there; more comes if the second foresees it, as it does of two
-        // rows, and of eight at some distances only.
-        const INTEL: Limits = Limits {
-            ahead: 2 << 20,
-            streams: usize::MAX,
-            long_pairs: 2 << 20,
-            pairs: 16 << 20,
-            table: 36 << 20,
-        };
-        // Zen 3. Eight streams come in two thirds of the time of one, and so do eight rows of a table; to ask for
-        // them as well does no good, but to one stream it does. (Both from so many bytes on: then no slice is read
-        // in streams and twice, too.)
-        const ZEN_3: Limits = Limits {
-            ahead: MIDDLE,
-            streams: MIDDLE,
-            long_pairs: usize::MAX,
-            pairs: usize::MAX,
-            table: usize::MAX,
-        };
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
         {
+            // Emerald Rapids. Its third cache is large, and as far as memory is elsewhere. The first cache can wait
+            // for 16 lines, which are 15 GB/s from there; more comes if the second foresees it, as it does of two
+            // rows, and of eight at some distances only.
+            const INTEL: Limits = Limits {
+                ahead: 2 << 20,
+                streams: usize::MAX,
+                long_pairs: 2 << 20,
+                pairs: 16 << 20,
+                table: 36 << 20,
+            };
+            // Zen 3. Eight streams come in two thirds of the time of one, and so do eight rows of a table; to ask for
+            // them as well does no good, but to one stream it does. (Both from so many bytes on: then no slice is read
+            // in streams and twice, too. Fewer may be in the third cache, of which others have their share.)
+            const ZEN_3: Limits = Limits {
+                ahead: 13 << 20,
+                streams: 13 << 20,
+                long_pairs: usize::MAX,
+                pairs: usize::MAX,
+                table: usize::MAX,
+            };
             let cpu = raw_cpuid::CpuId::new();
             let vendor = cpu.get_vendor_info();
             let features = cpu.get_extended_feature_info();

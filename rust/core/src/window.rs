@@ -548,9 +548,9 @@ fn stretch_in_streams<S: Simd, E: Float, F: Holds<E>, const TWO: bool, const FMA
     )
 }
 
-/// Whether elements are to be read twice: where they need no conversion, there are only 16 registers, and an FMA overwrites one. Read once
-/// more, an element is an operand of the second FMA, too; and in a loop of two groups no register is copied. So it is
-/// a quarter fewer instructions: they are the limit where two threads share a core.
+/// Whether elements are to be read twice: where they need no conversion, there are only 16 registers, and an FMA
+/// overwrites one. Read once more, an element is an operand of the second FMA, too; and in a loop of two groups no
+/// register is copied. So it is a quarter fewer instructions: they are the limit where two threads share a core.
 #[inline(always)]
 fn reads_twice<S: Simd, E: Float, F: Holds<E>>(simd: S, data: &[E]) -> bool {
     let few_registers = match simd.level() {
