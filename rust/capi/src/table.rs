@@ -10,7 +10,8 @@ use std::ops::Range;
 
 /// Runs of so few neighbours are averaged side by side even where they lie apart.
 const FEW: usize = 128;
-/// So many columns are looked at in one go: means of more would be new pages of memory at each call.
+/// So many columns are looked at in one go, or a whole [`Reading::tile`]: means of more would be new pages of memory
+/// at each call.
 const SLAB: usize = 4 * TILE;
 /// And of cells that lie apart, so that what is read of them at once fits a cache.
 const SLAB_OF_RUNS: usize = 256;
@@ -94,22 +95,20 @@ impl<'a, E: Element> Table<'a, E> {
             shape.grouped = grouped;
         }
         let runs = side_by_side && !in_place && shape.copies == 1;
-        let slab = match (runs, grouped) {
-            (true, _) => SLAB_OF_RUNS,
-            (_, true) => TILE / run,
-            _ => SLAB,
-        };
-        shape.columns = columns.len.min(slab);
-        let width = shape.columns * shape.copies;
-        let elements = cells.iter().fold(n, |n, axis| n.saturating_mul(axis.len));
-        let bytes = elements.saturating_mul(size_of::<E>());
         let row = columns.len * shape.copies;
         let pitch = (in_place && dense && source.axes.len() == 1).then_some(row);
-        let reading = if in_place && width >= WIDE {
-            Reading::of(bytes, pitch.is_some(), row > TILE)
+        let elements = cells.iter().fold(n, |n, axis| n.saturating_mul(axis.len));
+        let reading = if in_place && row >= WIDE {
+            Reading::of(elements.saturating_mul(size_of::<E>()), shape.rows)
         } else {
             Reading::Near
         };
+        let slab = match (runs, grouped) {
+            (true, _) => SLAB_OF_RUNS,
+            (_, true) => TILE / run,
+            _ => SLAB.max(reading.tile()),
+        };
+        shape.columns = columns.len.min(slab);
         Some(Self {
             level,
             source,
@@ -369,16 +368,16 @@ mod tests {
         let shapes = [[1, 9, 9000], [3, 17, 1500], [2, 130, 513], [1, 3, 4097], [2, 1000, 70]];
         for (name, level) in levels() {
             for shape in shapes {
-                let [near, pairs, far] = [Reading::Near, Reading::Pairs, Reading::Far]
+                let [near, long, far] = [Reading::Near, Reading::Long, Reading::Far]
                     .map(|reading| means(level, &data, shape, reading));
                 assert_eq!(near.len(), shape[0] * shape[2]);
                 for (i, &mean) in near.iter().enumerate() {
-                    for other in [pairs[i], far[i]] {
+                    for other in [long[i], far[i]] {
                         let proved = mean != 0 && other != 0;
                         assert!(!proved || other == mean, "{name}, {shape:?}, column {i}");
                     }
                 }
-                let proved = pairs.iter().zip(&far).filter(|&(&a, &b)| a != 0 && b != 0).count();
+                let proved = long.iter().zip(&far).filter(|&(&a, &b)| a != 0 && b != 0).count();
                 assert!(2 * proved > near.len(), "{name}, {shape:?}: {proved}");
             }
         }

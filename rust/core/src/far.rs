@@ -4,7 +4,7 @@
 //! them. That is less than it could be where more is done with an element than to add it, at the end of each
 //! page, and where eight rows are read in turn.
 
-use crate::tile::ROWS;
+use crate::tile::{ROWS, TILE};
 use std::hint::black_box;
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -27,9 +27,8 @@ struct Limits {
     ahead: usize,
     /// A slice is read in several streams.
     streams: usize,
-    /// Of a table whose rows are long two are read at once; and of any.
-    long_pairs: usize,
-    pairs: usize,
+    /// More columns of a table are read in one go.
+    long: usize,
     /// The next rows of a table are asked for early.
     table: usize,
 }
@@ -39,35 +38,20 @@ fn limits() -> &'static Limits {
     static LIMITS: OnceLock<Limits> = OnceLock::new();
     LIMITS.get_or_init(|| {
         // Zen 4 foresees a stream by itself, and takes half as long again for one that is asked for too.
-        const ZEN_4: Limits = Limits {
-            ahead: usize::MAX,
-            streams: usize::MAX,
-            long_pairs: FAR,
-            pairs: FAR,
-            table: FAR,
-        };
+        const ZEN_4: Limits =
+            Limits { ahead: usize::MAX, streams: usize::MAX, long: usize::MAX, table: FAR };
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
         {
             // Emerald Rapids. Its third cache is large, and as far as memory is elsewhere. The first cache can wait
-            // for 16 lines, which are 15 GB/s from there; more comes if the second foresees it, as it does of two
-            // rows, and of eight at some distances only.
-            const INTEL: Limits = Limits {
-                ahead: 2 << 20,
-                streams: usize::MAX,
-                long_pairs: 2 << 20,
-                pairs: 16 << 20,
-                table: 36 << 20,
-            };
+            // for 16 lines, which are 15 GB/s from there; more comes if the second foresees it: of each stream by
+            // itself, and the better the longer that is.
+            const INTEL: Limits =
+                Limits { ahead: 2 << 20, streams: 24 << 20, long: 2 << 20, table: 12 << 20 };
             // Zen 3. Eight streams come in two thirds of the time of one, and so do eight rows of a table; to ask for
             // them as well does no good, but to one stream it does. (Both from so many bytes on: then no slice is read
             // in streams and twice, too. Fewer may be in the third cache, of which others have their share.)
-            const ZEN_3: Limits = Limits {
-                ahead: 13 << 20,
-                streams: 13 << 20,
-                long_pairs: usize::MAX,
-                pairs: usize::MAX,
-                table: usize::MAX,
-            };
+            const ZEN_3: Limits =
+                Limits { ahead: 13 << 20, streams: 13 << 20, long: usize::MAX, table: usize::MAX };
             let cpu = raw_cpuid::CpuId::new();
             let vendor = cpu.get_vendor_info();
             let features = cpu.get_extended_feature_info();
@@ -82,6 +66,11 @@ fn limits() -> &'static Limits {
         ZEN_4
     })
 }
+
+/// So many columns are long, and what is kept of them, six numbers each, still fits a second cache of 2 MB: it is
+/// worth that with so many rows.
+const LONG: usize = 10 * TILE;
+const WORTH_LONG: usize = 64;
 
 /// How early what follows in a stream is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -104,36 +93,35 @@ impl Ahead {
     }
 }
 
-/// How the rows of a table are read.
+/// How the rows of a table are read, eight at once.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Reading {
-    /// Eight at once.
+    /// [`TILE`] columns in one go.
     Near,
-    /// Two at once.
-    Pairs,
-    /// Eight, while the next eight are asked for.
+    /// Ten times as many.
+    Long,
+    /// [`TILE`] columns, while the next eight rows are asked for.
     Far,
 }
 
 impl Reading {
-    /// Of a table of so many bytes. Do its rows follow one another, and are they longer than what is read
-    /// of them at once?
-    pub fn of(bytes: usize, dense: bool, long: bool) -> Self {
+    /// Of a table of so many bytes, and rows.
+    pub fn of(bytes: usize, rows: usize) -> Self {
         if bytes < NEAR {
             return Self::Near;
         }
-        let Limits { long_pairs, pairs, table, .. } = *limits();
-        match bytes {
-            _ if bytes >= table => Self::Far,
-            _ if dense && bytes >= if long { long_pairs } else { pairs } => Self::Pairs,
+        match limits() {
+            limits if bytes >= limits.table => Self::Far,
+            limits if bytes >= limits.long && rows >= WORTH_LONG => Self::Long,
             _ => Self::Near,
         }
     }
 
-    pub(crate) fn rows(self) -> usize {
+    /// The most columns that are read in one go.
+    pub fn tile(self) -> usize {
         match self {
-            Self::Pairs => 2,
-            Self::Near | Self::Far => ROWS,
+            Self::Near | Self::Far => TILE,
+            Self::Long => LONG,
         }
     }
 }

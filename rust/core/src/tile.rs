@@ -23,7 +23,7 @@
 //!
 //! # A block
 //!
-//! A block is ROWS rows of a group of vectors (four; or one); or two, or those that are left. Where a lane
+//! A block is ROWS rows of a group of vectors (four; or one); or those that are left. Where a lane
 //! leaves its binade in it, nothing of the block is stored: those lanes are anchored anew, and the block is
 //! run again.
 //!
@@ -69,7 +69,7 @@ use std::ops::Range;
 
 /// Rows are asked for by so many.
 pub const ROWS: usize = 8;
-/// Columns are asked for by so many.
+/// Columns are asked for by so many, as a rule (see [`Reading`]).
 pub const TILE: usize = 1024;
 /// More rows than any array has, and than `upper` is sure to hold.
 pub const MOST_ROWS: u64 = 1 << 32;
@@ -90,7 +90,7 @@ const WORTH_ALIGNING: usize = 8;
 
 /// A table that the kernel reads, some rows and columns at a time, and some of them twice.
 pub trait Rows<E> {
-    /// `rows` (at most [`ROWS`]) in `columns` (at most [`TILE`]), each as long as `columns`; what
+    /// `rows` (at most [`ROWS`]) in `columns` (at most [`Reading::tile`]), each as long as `columns`; what
     /// follows them in the array is not read.
     fn rows(&mut self, rows: Range<usize>, columns: Range<usize>) -> [&[E]; ROWS];
 
@@ -140,19 +140,6 @@ pub enum Lines<'a, E> {
 }
 
 impl<'a, E> Lines<'a, E> {
-    /// Some of the rows.
-    fn part(self, range: Range<usize>) -> Self {
-        match self {
-            Self::Apart(mut rows) => {
-                rows.rotate_left(range.start);
-                Self::Apart(rows)
-            }
-            Self::Dense { data, pitch, first } => {
-                Self::Dense { data: &data[range.start * pitch..range.end * pitch], pitch, first }
-            }
-        }
-    }
-
     /// As [`Rows::rows`], of so many columns.
     fn rows(&self, columns: usize) -> [&'a [E]; ROWS] {
         match *self {
@@ -233,14 +220,10 @@ fn means_at<S: Simd, E: Float, const FMA: bool>(
     shape: Shape,
     means: &mut [u64],
 ) -> Vec<usize> {
-    let pairs = table.reading() == Reading::Pairs;
-    // (Additions that wait for rows have time to look at what they drop.)
-    let few = if pairs { 2 * FEW } else { FEW };
-    match (shape.n <= few, E::BINARY.is_narrow()) {
+    match (shape.n <= FEW, E::BINARY.is_narrow()) {
         // One vector that is a cache line: from memory, four at once take half as long again. (Where copies of
-        // a column are side by side, and are to be put together in the end, four are faster; and where a
-        // group has but two rows at once.)
-        (false, false) if S::f64s::LEN == 8 && !shape.grouped && !pairs => {
+        // a column are side by side, and are to be put together in the end, four are faster.)
+        (false, false) if S::f64s::LEN == 8 && !shape.grouped => {
             means_by::<S, E, 1, false, true, FMA>(simd, table, shape, means)
         }
         (false, false) => means_by::<S, E, 4, false, true, FMA>(simd, table, shape, means),
@@ -265,10 +248,10 @@ fn means_by<
     means: &mut [u64],
 ) -> Vec<usize> {
     let Shape { rows, columns, copies, n, .. } = shape;
-    let plan = &Plan::new::<E, TWO>(shape, table.reading());
+    let plan = &Plan::new::<E, TWO>(shape);
     let group = W * S::f64s::LEN;
-    let wide = columns * copies;
-    let kept = if shape.is_one_block() { MOST } else { TILE.min(wide) + 2 * MOST };
+    let tile = table.reading().tile().min(columns * copies);
+    let kept = if shape.is_one_block() { MOST } else { tile + 2 * MOST };
     let mut memory = table.take_memory();
     memory.resize(kept * SLOTS + CACHE_LINE / 8, 0.0);
     let past = memory.as_ptr().addr() % CACHE_LINE / 8;
@@ -372,7 +355,7 @@ fn means_by<
             open &= open - 1;
             let sum = shape.places(column).map(|place| {
                 let index = place / group;
-                let lane = place - Groups::new(group, wide).start(index);
+                let lane = place - Groups::new(group, columns * copies).start(index);
                 let state = &states[index * SLOTS * group..][..SLOTS * group];
                 bounded::<W, FLAG, TWO>(state, lane, group, plan, rows)
             });
@@ -446,7 +429,7 @@ pub(crate) const fn power_of_two(exponent: i32) -> f64 {
 
 impl Plan {
     #[inline(always)]
-    fn new<E: Float, const TWO: bool>(shape: Shape, reading: Reading) -> Self {
+    fn new<E: Float, const TWO: bool>(shape: Shape) -> Self {
         // The mean needs more of float64's two windows' bits than of float32's one: a segment
         // (2^l rows) costs 2 l bits of two windows, and l of one.
         let (most, long) = if TWO { (13, 13) } else { (10, 8) };
@@ -454,7 +437,7 @@ impl Plan {
         let l = if least <= most { least.max(5) as i32 } else { long };
         let segment = (1 << l) - ROWS;
         // (One window is too narrow for slack, but where rows are few.)
-        let two_rows = shape.rows <= FEWER || (TWO && reading == Reading::Pairs);
+        let two_rows = shape.rows <= FEWER;
         let slack = if two_rows { SLACK } else { 0 };
         let second = if TWO { 52 - l } else { 0 };
         Self {
@@ -636,11 +619,11 @@ fn sweep<S: Simd, E: Float, const W: usize, const FLAG: bool, const TWO: bool, c
     let group = W * S::f64s::LEN;
     let columns = shape.columns * shape.copies;
     let groups_in_all = columns.div_ceil(group);
-    let tiles = groups_in_all.div_ceil(TILE / group).max(1);
+    let reading = table.reading();
+    let tiles = groups_in_all.div_ceil(reading.tile() / group).max(1);
     let groups_of_tile = groups_in_all.div_ceil(tiles).max(1);
     let mut padded = [[E::signed(false, 0); MOST]; ROWS];
     let mut few = Few::new();
-    let reading = table.reading();
     let is_far = reading == Reading::Far;
     let tile = |first_group: usize| {
         let end = columns.min((first_group + groups_of_tile) * group);
@@ -675,13 +658,10 @@ fn sweep<S: Simd, E: Float, const W: usize, const FLAG: bool, const TWO: bool, c
                 groups = groups.aligned(&lines.rows(width)[..count]);
             }
             let is_last = until == shape.rows;
-            let mut done = 0;
             if from == 0 {
                 // Group by group, because the rows that tell its anchors are at hand, and the hardware may
                 // fetch the next group's meanwhile.
-                done = if shape.is_one_block() { ROWS } else { reading.rows().max(plan.glance) };
-                done = done.min(count);
-                let rows = &lines.rows(width)[..done];
+                let rows = &lines.rows(width)[..count];
                 for i in 0..groups.count() {
                     let at = groups.start(i);
                     if shape.is_one_block() && FLAG && FMA {
@@ -712,16 +692,14 @@ fn sweep<S: Simd, E: Float, const W: usize, const FLAG: bool, const TWO: bool, c
                 }
             }
             let states = &mut states[..groups.count() * SLOTS * group];
-            if from != 0 && plan.carries && from % plan.segment == 0 {
-                for state in states.chunks_exact_mut(SLOTS * group) {
-                    carry::<S, W, TWO>(simd, state, plan);
+            if from != 0 {
+                if plan.carries && from % plan.segment == 0 {
+                    for state in states.chunks_exact_mut(SLOTS * group) {
+                        carry::<S, W, TWO>(simd, state, plan);
+                    }
                 }
-            }
-            for at in (done..count).step_by(reading.rows()) {
-                let some = at..count.min(at + reading.rows());
-                let (part, count) = (lines.part(some.clone()), some.len());
                 add_to_all::<S, E, W, FLAG, TWO, FMA>(
-                    simd, &part, count, next, groups, states, plan,
+                    simd, &lines, count, next, groups, states, plan,
                 );
             }
             if is_last {

@@ -174,7 +174,7 @@ impl<F: Tested> Table<F> {
             let shape = Shape { rows, columns, copies: 1, grouped: false, n };
             check("in place", &mut InPlace(self), shape);
             if self.gap == 0 {
-                for reading in [Reading::Near, Reading::Pairs] {
+                for reading in [Reading::Near, Reading::Long] {
                     let mut table = Contiguous::new(&self.data, columns, reading);
                     let wide = table.shape();
                     check(&format!("dense, {reading:?}"), &mut table, wide);
@@ -392,7 +392,7 @@ fn groups_that_begin_with_a_cache_line<F: Tested>() {
                 let data = &mut memory[first..][..table.data.len()];
                 data.copy_from_slice(&table.data);
                 for (name, level) in levels() {
-                    for reading in [Reading::Near, Reading::Pairs] {
+                    for reading in [Reading::Near, Reading::Long] {
                         let what = format!("{first} before, {reading:?}, level {name}");
                         let mut rows = Contiguous::new(data, columns, reading);
                         let shape = rows.shape();
@@ -643,13 +643,6 @@ fn ordinary_columns_are_seldom_open<F: Tested>() {
         });
         let open = table.check("arange");
         assert!(open <= columns / rows + columns / 1000, "arange: {open} of {columns}");
-        // So many as two at once, and their ties are decided at once, too.
-        for (name, level) in levels().into_iter().filter(|_| rows <= 128) {
-            let mut pairs = Contiguous::new(&table.data, columns, Reading::Pairs);
-            let shape = pairs.shape();
-            let open = table.check_table("arange, pairs", level, &mut pairs, shape);
-            assert_eq!(open, 0, "level {name}, {rows} rows");
-        }
     }
 }
 
