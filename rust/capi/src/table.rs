@@ -3,8 +3,8 @@
 use crate::gather::{gather, Source};
 use crate::layout::{Axis, Odometer, Place};
 use mean_core::{
-    transpose, vectorize, Binary, Element, Level, Lines, Reading, Rows, Shape, MOST_ROWS, ROWS,
-    TILE, WORTH_A_COPY,
+    transpose, vectorize, Ahead, Binary, Element, Level, Lines, Reading, Rows, Shape, MOST_ROWS,
+    ROWS, TILE, WORTH_A_COPY,
 };
 use std::ops::Range;
 
@@ -40,6 +40,7 @@ pub(crate) struct Table<'a, E> {
     /// Whether each cell is one run, to be read by itself.
     apart: bool,
     reading: Reading,
+    ahead: Option<Ahead>,
     /// Elements from row to row, where all elements of the cells follow one another, row after row.
     pitch: Option<usize>,
     buffer: Vec<E>,
@@ -121,6 +122,7 @@ impl<'a, E: Element> Table<'a, E> {
             runs,
             apart,
             reading,
+            ahead: Ahead::of(elements.saturating_mul(size_of::<E>())),
             pitch,
             buffer: vec![],
             memory: vec![],
@@ -148,7 +150,7 @@ impl<'a, E: Element> Table<'a, E> {
                 *run = unsafe { std::slice::from_raw_parts(data, self.run()) };
             }
         };
-        E::means_of_rows(self.level, self.run(), &runs, means)
+        E::means_of_rows(self.level, self.run(), &runs, self.ahead, means)
     }
 
     /// Where a column is.

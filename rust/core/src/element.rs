@@ -2,6 +2,7 @@
 
 use crate::environment;
 use crate::exact::Specials;
+use crate::far::Ahead;
 use crate::format::{Binary, Format};
 use crate::lane::{self, bits_of, Holds};
 use crate::rows;
@@ -100,6 +101,7 @@ pub trait Element: Copy {
         _level: Level,
         _n: usize,
         _rows: &dyn Fn(usize, &mut [&'a [Self]]),
+        _ahead: Option<Ahead>,
         means: &mut [u64],
     ) -> Vec<usize> {
         (0..means.len()).collect()
@@ -218,9 +220,10 @@ macro_rules! float_element {
                 level: Level,
                 n: usize,
                 rows: &dyn Fn(usize, &mut [&'a [Self]]),
+                ahead: Option<Ahead>,
                 means: &mut [u64],
             ) -> Vec<usize> {
-                rows::means_of_rows(level, n, rows, means)
+                rows::means_of_rows(level, n, rows, ahead, means)
             }
         }
     };

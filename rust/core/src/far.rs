@@ -248,7 +248,7 @@ impl<'a, E> Next<'a, E> {
 
 /// Asks for the elements of a range, as far as there are any.
 #[inline(always)]
-fn fetch<E>(data: &[E], range: Range<usize>, is_far: bool) {
+pub(crate) fn fetch<E>(data: &[E], range: Range<usize>, is_far: bool) {
     let line = CACHE_LINE / size_of::<E>();
     for i in 0..range.len().div_ceil(line) {
         if let Some(x) = data.get(range.start + i * line) {

@@ -25,12 +25,14 @@
 //! the sum is small against what the old ones may have dropped, which says nothing of its correctness.
 
 use crate::element::Float;
+use crate::far::{fetch, Ahead};
 use crate::finish::{certify, fast_two_sum, Doubt, Total};
 use crate::lane::Lane;
 use crate::tile::{any, bits, power_of_two, Lanes, MOST, PLACE};
 use crate::window::has_fma;
 use fearless_simd::{dispatch, prelude::*, Level, Simd};
 use std::hint::black_box;
+use std::ops::Range;
 
 /// Rows of fewer elements are not a group; and up to 1 / n of the means are exact ties, which are open.
 const SHORTEST: usize = MOST;
@@ -50,21 +52,22 @@ pub(crate) fn takes(level: Level, n: usize) -> bool {
 
 /// The encodings of the means of rows of `n` elements each, as many as `means`, and the indices of
 /// those that are open: such a row holds what is not finite, or it is not proved, and its mean is
-/// unspecified. `rows` fills in some of them, from an index on.
+/// unspecified. `rows` fills in some of them, from an index on; those that come from far are asked for early.
 ///
 /// The floating-point environment is taken to be the default one.
 pub(crate) fn means_of_rows<'a, E: Float + 'a>(
     level: Level,
     n: usize,
     rows: &dyn Fn(usize, &mut [&'a [E]]),
+    ahead: Option<Ahead>,
     means: &mut [u64],
 ) -> Vec<usize> {
     assert!(takes(level, n));
     dispatch!(level, simd => {
         if E::BINARY.is_narrow() {
-            means_by::<_, E, false>(simd, n, rows, means)
+            means_by::<_, E, false>(simd, n, rows, ahead, means)
         } else {
-            means_by::<_, E, true>(simd, n, rows, means)
+            means_by::<_, E, true>(simd, n, rows, ahead, means)
         }
     })
 }
@@ -74,29 +77,42 @@ fn means_by<'a, S: Simd, E: Float + 'a, const TWO: bool>(
     simd: S,
     n: usize,
     rows: &dyn Fn(usize, &mut [&'a [E]]),
+    ahead: Option<Ahead>,
     means: &mut [u64],
 ) -> Vec<usize> {
     let len = S::f64s::LEN;
     let mut grid: Option<Grid> = None;
     let mut open_rows = vec![];
     let [mut high, mut low, mut bound, mut half_unit] = [[0.0; MOST]; 4];
-    let mut batch: [&[E]; MOST] = [&[]; MOST];
+    let mut batch: [&[E]; 2 * MOST] = [&[]; 2 * MOST];
+    // So many rows on is what is asked for.
+    let on = ahead.map(|ahead| (ahead.bytes / (n * size_of::<E>())).clamp(1, 4 * len));
+    let count = means.len();
     for (index, means) in means.chunks_mut(4 * len).enumerate() {
         let first = index * 4 * len;
-        let batch = &mut batch[..means.len()];
+        let there = count.min(first + means.len() + on.unwrap_or(0)) - first;
+        let batch = &mut batch[..there];
         rows(first, batch);
-        for (i, row) in batch.iter().enumerate() {
+        for (i, row) in batch[..means.len()].iter().enumerate() {
             let data = &row[..n];
+            let next = on.and_then(|on| batch.get(i + on)).zip(ahead);
             let mut sum = grid.and_then(
                 #[inline(always)]
-                |grid| grid.sum::<S, E, TWO>(simd, data, grid.least),
+                |grid| match next {
+                    None => grid.sum::<S, E, TWO>(simd, data, grid.least, |_| ()),
+                    Some((next, Ahead { is_far, .. })) => {
+                        grid.sum::<S, E, TWO>(simd, data, grid.least, |group| {
+                            fetch(next, group, is_far);
+                        })
+                    }
+                },
             );
             if sum.is_none() {
                 let own = simd.vectorize(
                     #[inline(always)]
                     || Grid::of::<S, E, TWO>(data),
                 );
-                sum = own.sum::<S, E, TWO>(simd, data, 0.0);
+                sum = own.sum::<S, E, TWO>(simd, data, 0.0, |_| ());
                 grid = Some(own);
             }
             // (A NaN leaves the mean open.)
@@ -181,14 +197,16 @@ impl Grid {
         simd: S,
         data: &[E],
         least: f64,
+        ask: impl Fn(Range<usize>),
     ) -> Option<(f64, f64)> {
         let group = 4 * S::f64s::LEN;
         let [a1, a2] = [self.a1, self.a2].map(|anchor| S::f64s::splat(simd, anchor));
         let mut lanes = Lanes::<S, 4>::new(simd, self.one, [a1; 4], [a2; 4]);
         let groups = data.chunks_exact(group);
         let left = groups.remainder().len();
-        for group in groups {
-            lanes.step::<false, TWO, true>(E::load(simd, group));
+        for (i, group_of) in groups.enumerate() {
+            ask(i * group..(i + 1) * group);
+            lanes.step::<false, TWO, true>(E::load(simd, group_of));
         }
         if left > 0 {
             // The last group, without what it shares with the one before.

@@ -10,7 +10,7 @@ mod families;
 
 use families::{Family, Input, Random, Tested, GROUPS};
 use mean_core::{
-    exact_mean, levels, mean, Binary, Element, Float, Level, Lines, Reading, Rows, Shape,
+    exact_mean, levels, mean, Ahead, Binary, Element, Float, Level, Lines, Reading, Rows, Shape,
     CACHE_LINE, ROWS, TILE,
 };
 use rand::seq::{IndexedRandom, SliceRandom};
@@ -201,10 +201,16 @@ impl<F: Tested> Table<F> {
                     let from = self.as_rows[first * rows..].chunks_exact(rows);
                     some.iter_mut().zip(from).for_each(|(some, row)| *some = row);
                 };
-                let mut means = vec![F::nan().to_bits(); columns];
-                let open = F::means_of_rows(level, rows, &some, &mut means);
-                self.compare(&format!("{what}, rows, level {name}"), level, &means, &open);
-                most = most.max(open.len());
+                let (near, far) = (4 * rows * size_of::<F>(), 8 << 10);
+                let aheads = [(near, false), (far, true)];
+                let aheads = aheads.map(|(bytes, is_far)| Some(Ahead { bytes, is_far }));
+                for ahead in aheads.into_iter().chain([None]) {
+                    let mut means = vec![F::nan().to_bits(); columns];
+                    let open = F::means_of_rows(level, rows, &some, ahead, &mut means);
+                    let what = format!("{what}, rows, {ahead:?}, level {name}");
+                    self.compare(&what, level, &means, &open);
+                    most = most.max(open.len());
+                }
             }
         }
         most
