@@ -64,10 +64,10 @@ header: tools
 
 dist: dist/.built
 
-# The sdist, then the wheel from the sdist.
-dist/.built: $(VENV)/.tools $(wildcard $(shell git ls-files))
-	rm -rf dist
-	$(BIN)/python -m build
+# The sdist, and the wheel: from the same files, as a test sees; so nothing is compiled a second time.
+dist/.built: $(VENV)/.installed $(wildcard $(shell git ls-files))
+	rm -rf dist build/lib build/bdist.*
+	$(BIN)/python -m build --sdist --wheel
 	touch $@
 
 $(VENV)/.installed: $(VENV)/.tools $(BUILD_SOURCES)
