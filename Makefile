@@ -66,7 +66,7 @@ dist: dist/.built
 
 # The sdist, and the wheel: from the same files, as a test sees; so nothing is compiled a second time.
 dist/.built: $(VENV)/.installed $(wildcard $(shell git ls-files))
-	rm -rf dist build/lib build/bdist.*
+	rm -rf dist build/lib* build/bdist.*
 	$(BIN)/python -m build --sdist --wheel
 	touch $@
 

@@ -1,4 +1,4 @@
-"""The sdist and the wheel: one wheel for every Python, and an sdist that builds it."""
+"""The sdist and the wheel: one wheel for every Python, and an sdist of all that it is made from."""
 
 import subprocess
 import tarfile

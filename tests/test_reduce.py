@@ -313,23 +313,37 @@ def test_columns_of_every_width(dtype):
 )
 @pytest.mark.parametrize("dtype", ["f8", "f4"])
 def test_a_large_table_is_its_parts(shape, axis, dtype):
-    """Which is read otherwise from 2, 16, 20 or 36 MB on, as the machine may be; parts are not."""
+    """Which is read otherwise from 2, 12 or 20 MB on, as the machine may be; parts are not."""
     a = np.random.default_rng(13).standard_normal(shape, dtype)
     means = compute_mean(a, axis)
-    for at in range(0, shape[-1], 301):
-        part = np.ascontiguousarray(a[..., at : at + 301])
-        assert part.nbytes < 2**24
-        assert same(compute_mean(part, axis), means[..., at : at + 301].copy())
+    for at in range(0, shape[-1], 251):
+        part = np.ascontiguousarray(a[..., at : at + 251])
+        assert part.nbytes < 12 * 2**20
+        assert same(compute_mean(part, axis), means[..., at : at + 251].copy())
     for index in itertools.product((0, -1), repeat=a.ndim - 1):
         cell = np.moveaxis(a, axis, 0)[(slice(None), *index)]
         assert same(means[index], mean_of(list(cell), a.dtype, False)[0])
 
 
+@pytest.mark.parametrize("shape", [(3000, 500), (12_000, 300), (40_000, 33)])
+@pytest.mark.parametrize("dtype", ["f8", "f4", "e"])
+def test_many_rows_are_each_by_itself(shape, dtype):
+    """Of 1, 2 or 13 MB on, as the machine may be, the next ones are asked for early."""
+    a = np.random.default_rng(31).standard_normal(shape).astype(dtype)
+    for view in a, a[::-1], a[:, 1:], a[1:, :32], np.broadcast_to(a[:1], shape):
+        means = compute_mean(view, axis=-1)
+        for at in range(0, shape[0], 301):
+            part = view[at : at + 301]
+            assert same(compute_mean(part, axis=-1), means[at : at + 301].copy())
+        for row in 0, 255, 256, shape[0] - 2:
+            assert same(means[row], mean_of(list(view[row]), a.dtype, False)[0])
+
+
 @pytest.mark.parametrize("dtype", [*"?bBhHiIqQefd"])
 def test_long_arrays_are_exact(dtype):
-    """From 2 or 20 MB on what follows is asked for early."""
+    """From 2 or 20 MB on what follows is asked for early; 13 or 24 MB of floats are streams."""
     some = np.random.default_rng(29).integers(0, 100, 100_003).astype(dtype)
-    for size in 3 * 2**20, 22 * 2**20:
+    for size in 3 * 2**20, 22 * 2**20, 26 * 2**20:
         a = np.resize(some, size // some.itemsize)
         result = result_dtype(a.dtype).type
         for view in a, a[1:], a[::2], a[::-3]:

@@ -40,6 +40,7 @@ pub(crate) struct Table<'a, E> {
     /// Whether each cell is one run, to be read by itself.
     apart: bool,
     reading: Reading,
+    /// How early runs to be read by themselves are asked for.
     ahead: Option<Ahead>,
     /// Elements from row to row, where all elements of the cells follow one another, row after row.
     pitch: Option<usize>,
@@ -104,7 +105,11 @@ impl<'a, E: Element> Table<'a, E> {
         } else {
             Reading::Near
         };
-        let slab = match (runs, grouped) {
+        // (Runs may overlap: then all of them are near.)
+        let ahead = (columns.data.unsigned_abs() >= run.saturating_mul(size_of::<E>()))
+            .then(|| Ahead::of(elements.saturating_mul(size_of::<E>())))
+            .flatten();
+        let slab = match (runs && !apart, grouped) {
             (true, _) => SLAB_OF_RUNS,
             (_, true) => TILE / run,
             _ => SLAB.max(reading.tile()),
@@ -122,7 +127,7 @@ impl<'a, E: Element> Table<'a, E> {
             runs,
             apart,
             reading,
-            ahead: Ahead::of(elements.saturating_mul(size_of::<E>())),
+            ahead,
             pitch,
             buffer: vec![],
             memory: vec![],
@@ -142,7 +147,9 @@ impl<'a, E: Element> Table<'a, E> {
         if !self.apart {
             return E::means_of_columns(self.level, self, shape, format, means);
         }
-        let runs = |first, runs: &mut [&[E]]| {
+        let runs = |first: usize, runs: &mut [&[E]]| {
+            // Callers of a safe trait must not get beyond what `new`'s caller vouches for.
+            assert!(first.saturating_add(runs.len()) <= shape.columns);
             for (run, column) in runs.iter_mut().zip(first..) {
                 let data = self.source.data.wrapping_offset(self.place(column).data).cast();
                 // SAFETY: all elements of a cell, side by side, native and aligned; `new`'s caller
@@ -353,6 +360,8 @@ mod tests {
         let table = unsafe { Table::new(level, &source, &cells, Place::default(), Binary::B64) };
         let mut table: Table<E> = table.expect("so many columns are worth one");
         table.reading = reading;
+        table.most = SLAB.max(reading.tile());
+        table.shape.columns = table.columns.len.min(table.most);
         let (mut all, mut means) = (vec![], vec![]);
         loop {
             for open in table.means(Binary::B64, &mut means) {
@@ -367,7 +376,14 @@ mod tests {
 
     fn are_the_same_however_read<E: Element>(element: impl Fn(i32) -> E) {
         let data: Vec<E> = (0..150_000).map(|i| element(i * 7919 % 65_536 - 30_000)).collect();
-        let shapes = [[1, 9, 9000], [3, 17, 1500], [2, 130, 513], [1, 3, 4097], [2, 1000, 70]];
+        let shapes = [
+            [1, 9, 9000],
+            [1, 9, 11_000],
+            [3, 17, 1500],
+            [2, 130, 513],
+            [1, 3, 4097],
+            [2, 1000, 70],
+        ];
         for (name, level) in levels() {
             for shape in shapes {
                 let [near, long, far] = [Reading::Near, Reading::Long, Reading::Far]
@@ -381,6 +397,44 @@ mod tests {
                 }
                 let proved = long.iter().zip(&far).filter(|&(&a, &b)| a != 0 && b != 0).count();
                 assert!(2 * proved > near.len(), "{name}, {shape:?}: {proved}");
+            }
+        }
+    }
+
+    /// Cells that are runs side by side, of which the last in hand are fewer.
+    #[test]
+    fn means_of_runs_are_the_same_however_early_they_are_asked_for() {
+        let data: Vec<f64> = (0..150_000).map(|i| f64::from(i * 7919 % 65_536) / 8.0).collect();
+        for (n, m) in [(32, SLAB + 10), (100, 300), (63, 257), (1000, 40)] {
+            let size = size_of::<f64>() as isize;
+            let axis = |len, data| Axis { len, data, mask: 0, out: 0 };
+            let (axes, cells) = ([axis(n, size)], [axis(m, size * n as isize)]);
+            let data = data[..n * m].as_ptr().cast();
+            let source = Source { data, mask: None, axes: &axes, swapped: false, skip: None };
+            let takes = |&(_, level): &_| f64::takes_rows(level, n, Binary::B64);
+            for (name, level) in levels().into_iter().filter(takes) {
+                let means = |ahead| {
+                    // SAFETY: the elements of `data`.
+                    let table = unsafe {
+                        Table::new(level, &source, &cells, Place::default(), Binary::B64)
+                    };
+                    let mut table: Table<f64> = table.expect("so many runs are worth one");
+                    table.ahead = ahead;
+                    let (mut all, mut means) = (vec![], vec![]);
+                    loop {
+                        let open = table.means(Binary::B64, &mut means);
+                        all.extend(
+                            means.iter().copied().zip(0..).filter(|(_, i)| !open.contains(i)),
+                        );
+                        if !table.advance() {
+                            return all;
+                        }
+                    }
+                };
+                let near = means(None);
+                for (bytes, is_far) in [(4 << 10, false), (8 << 10, true)] {
+                    assert_eq!(means(Some(Ahead { bytes, is_far })), near, "{name}, {m} of {n}");
+                }
             }
         }
     }

@@ -96,7 +96,8 @@ pub trait Element: Copy {
     }
 
     /// As `means_of_columns`, of runs of `n` elements each, if [`Element::takes_rows`]. `rows` fills in
-    /// some of them, from an index on.
+    /// some of them, from an index on, which end with as many as `means`; it may be asked for one more than once. What
+    /// follows is asked for `ahead`.
     fn means_of_rows<'a>(
         _level: Level,
         _n: usize,

@@ -210,6 +210,7 @@ impl Grid {
         }
         if left > 0 {
             // The last group, without what it shares with the one before.
+            ask(data.len() - left..data.len());
             let mut last = E::load(simd, &data[data.len() - group..]);
             let keep = &<f64 as Lane>::keep()[MOST + left - group..][..group];
             for (x, keep) in last.iter_mut().zip(keep.chunks_exact(S::f64s::LEN)) {

@@ -436,7 +436,6 @@ impl Plan {
         let least = usize::BITS - (shape.rows + ROWS).leading_zeros();
         let l = if least <= most { least.max(5) as i32 } else { long };
         let segment = (1 << l) - ROWS;
-        // (One window is too narrow for slack, but where rows are few.)
         let two_rows = shape.rows <= FEWER;
         let slack = if two_rows { SLACK } else { 0 };
         let second = if TWO { 52 - l } else { 0 };
