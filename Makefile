@@ -11,6 +11,9 @@ BENCH ?=
 # What `tox` runs; CI runs the label `ci`, in which no interpreter may be missing.
 TOX ?= run
 
+# The Rust tests are of the library as it is optimised, but checked: overflows and debug assertions panic.
+CHECKED := CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS=true CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true
+
 RUST_SOURCES := .cargo/config.toml Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name '*.toml')
 BUILD_SOURCES := pyproject.toml setup.py cffi_build.py MANIFEST.in mean/include/mean.h $(RUST_SOURCES)
 
@@ -32,8 +35,8 @@ lint: $(VENV)/.installed
 	$(BIN)/mypy
 
 test-rust: tools
-	cargo test --workspace --locked
-	cargo run --locked -p mean-core --example soak -- $(SLICE)
+	$(CHECKED) cargo test --release --workspace --locked
+	$(CHECKED) cargo run --release --locked -p mean-core --example soak -- $(SLICE)
 
 # That the benchmarks run. In CI only: the peers have no wheels for some Pythons.
 test-bench: $(VENV)/.installed $(VENV)/.bench
@@ -49,7 +52,7 @@ test-matrix: $(VENV)/.installed dist
 
 # Random inputs at every SIMD level against the exact path.
 soak: tools
-	cargo run --locked -p mean-core --example soak -- $(SECONDS)
+	$(CHECKED) cargo run --release --locked -p mean-core --example soak -- $(SECONDS)
 
 # compute_mean beside its peers: writes docs/benchmarks.md and docs/throughput.png.
 bench: $(VENV)/.installed $(VENV)/.bench

@@ -80,8 +80,8 @@ fn host() -> &'static str {
     })
 }
 
-/// The folder with libmean.so and libmean.a, built as they are shipped: optimised, and without the
-/// header feature that this package's own dependency turns on.
+/// The folder with libmean.so and libmean.a, built as they are shipped: optimised (but checked, where the tests
+/// are), and without the header feature that this package's own dependency turns on.
 pub fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| {
