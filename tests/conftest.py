@@ -7,7 +7,7 @@ import pytest
 
 # The same cases on every machine: a red run is reproducible. The matrix looks for what differs
 # between Pythons (tox: --hypothesis-profile=matrix); one run of all the cases is enough.
-for profile, examples in ("default", 300), ("matrix", 20):
+for profile, examples in ("default", 300), ("matrix", 60):
     hypothesis.settings.register_profile(
         profile, derandomize=True, deadline=None, max_examples=examples
     )
