@@ -7,6 +7,7 @@ import argparse
 import math
 import sys
 import tempfile
+from collections import Counter
 from decimal import Context, Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -33,9 +34,11 @@ def exact_mean(array):
     """Return the mean as a Fraction, or None where an element is not finite."""
     if not np.isfinite(array).all():
         return None
-    # In multiples of the smallest subnormal: integers add faster than fractions.
-    ratios = map(float.as_integer_ratio, array.ravel().tolist())
-    return Fraction(sum(p * (2**1074 // q) for p, q in ratios), array.size * 2**1074)
+    # One fraction for each denominator: integers add faster than fractions.
+    numerators = Counter()
+    for numerator, denominator in map(float.as_integer_ratio, array.ravel().tolist()):
+        numerators[denominator] += numerator
+    return sum(Fraction(p, q) for q, p in numerators.items()) / array.size
 
 
 def ulps(value, exact):

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections import Counter
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -14,8 +15,6 @@ except ImportError:  # no dependency: only its own cases are left out
 
 EMPTY, OVERFLOW = "Mean of empty slice", "overflow"
 NAT = -(2**63)
-# Of which every finite float64 is a whole number.
-SMALLEST = Fraction(1, 2**1074)
 
 
 class Format(NamedTuple):
@@ -46,15 +45,20 @@ PARTS = {np.complex64: np.float32, np.complex128: np.float64}
 def round_to(x, precision, min_exponent, max_exponent):
     """Return the number of a format nearest to a Fraction, ties to even; None: it overflows."""
     exponent = max(min_exponent, floor_log2(x)) if x else min_exponent
-    unit = Fraction(2) ** (exponent - precision + 1)
-    rounded = round(x / unit) * unit  # round(Fraction) is exact, ties to even
-    return None if abs(rounded) >= Fraction(2) ** (max_exponent + 1) else rounded
+    last = exponent - precision + 1  # it is a multiple of 2**last
+    divisor = x.denominator << max(last, 0)
+    whole, rest = divmod(x.numerator << max(-last, 0), divisor)
+    whole += 2 * rest > divisor or (2 * rest == divisor and whole % 2)
+    if whole.bit_length() + last > max_exponent + 1:
+        return None
+    return math.ldexp(whole, last)  # which does not round: `whole` fits the precision of a float
 
 
 def floor_log2(x):
     """Return the greatest k with 2**k <= abs(x), of a Fraction that is not 0."""
-    k = abs(x.numerator).bit_length() - x.denominator.bit_length()
-    return k if Fraction(2) ** k <= abs(x) else k - 1
+    top, bottom = abs(x.numerator), x.denominator
+    k = top.bit_length() - bottom.bit_length()
+    return k if bottom << max(k, 0) <= top << max(-k, 0) else k - 1
 
 
 def exact(values):
@@ -62,9 +66,12 @@ def exact(values):
     special = {value for value in values if not math.isfinite(value)}
     if special:
         return special.pop() if len(special) == 1 else math.nan
-    ratios = (value.as_integer_ratio() for value in values)
-    total = sum(top * (SMALLEST.denominator // bottom) for top, bottom in ratios)
-    return total * SMALLEST / len(values)
+    tops = Counter()  # by the denominator, a power of 2
+    for top, bottom in (value.as_integer_ratio() for value in values):
+        tops[bottom] += top
+    unit = max(tops)
+    total = sum(top * (unit // bottom) for bottom, top in tops.items())
+    return Fraction(total, unit * len(values))
 
 
 def to_float(mean, kind):
@@ -74,9 +81,8 @@ def to_float(mean, kind):
     rounded = round_to(mean, *FORMATS[kind])
     if rounded is None:
         return kind(math.copysign(math.inf, mean)), True
-    # What is rounded already, float() and kind() hold as it is.
-    negative_zero = rounded == 0 and mean < 0
-    return kind(-0.0 if negative_zero else float(rounded)), False
+    # What is rounded already, kind() holds as it is.
+    return kind(-0.0 if rounded == 0 and mean < 0 else rounded), False
 
 
 def result_dtype(dtype):
@@ -96,9 +102,11 @@ def expected(a, axis=None, dtype=None, keepdims=False, where=True, skipna=False)
     mask = np.broadcast_to(where, a.shape)
     shape = tuple(1 if k in axes else a.shape[k] for k in range(a.ndim))
     cells = {cell: [] for cell in np.ndindex(shape)}
+    numbers = as_python(a)
     for index in np.ndindex(a.shape):
-        if mask[index] and not (skipna and is_missing(a[index])):
-            cells[tuple(0 if k in axes else index[k] for k in range(a.ndim))].append(a[index])
+        x = numbers[index]
+        if mask[index] and not (skipna and is_missing(x, a.dtype)):
+            cells[tuple(0 if k in axes else index[k] for k in range(a.ndim))].append(x)
     result, warnings = np.empty(shape, kept), set()
     for cell, elements in cells.items():
         result[cell], warning = mean_of(elements, kept, of_complex=a.dtype.kind == "c")
@@ -108,38 +116,42 @@ def expected(a, axis=None, dtype=None, keepdims=False, where=True, skipna=False)
     return result[()], warnings
 
 
-def is_missing(x):
-    """Whether a NumPy scalar is NaN, in either part, or NaT."""
-    return bool(x != x)
+def as_python(a):
+    """Return an array of Python's numbers (of times, their ticks), none of which is rounded."""
+    if a.dtype.kind in "mM":
+        a = a.astype(a.dtype.newbyteorder("=")).view(np.int64)
+    elif bfloat16 and a.dtype.type is bfloat16:
+        a = a.astype(np.float32)
+    return a.astype(object)
+
+
+def is_missing(x, dtype):
+    """Whether one of the numbers of a dtype is NaN, in either part, or NaT."""
+    return x == NAT if dtype.kind in "mM" else x != x
 
 
 def mean_of(elements, dtype, of_complex):
-    """Return the mean of some NumPy scalars in a dtype, and the set of what is to be warned of."""
+    """Return the mean of Python's numbers in a dtype, and the set of what is to be warned of."""
     empty = set() if elements else {EMPTY}
     if dtype.kind in "mM":
-        ticks = [int(x.view(np.int64)) for x in elements]
-        mean = NAT if empty or NAT in ticks else round(Fraction(sum(ticks), len(ticks)))
+        missing = empty or NAT in elements
+        mean = NAT if missing else round(Fraction(sum(elements), len(elements)))
         return np.array(mean, np.int64).view(dtype)[()], empty
     if empty:
         nan = NANS[PARTS.get(dtype.type, dtype.type)]
         # The mean of real numbers is real, also where there are none.
         return (join(nan, nan if of_complex else type(nan)(0)) if dtype.kind == "c" else nan), empty
     if dtype.kind == "c":
-        parts = [[number(x.real) for x in elements], [number(x.imag) for x in elements]]
+        parts = [x.real for x in elements], [x.imag for x in elements]
         (real, over), (imag, over_too) = (to_float(exact(p), PARTS[dtype.type]) for p in parts)
         return join(real, imag), ({OVERFLOW} if over or over_too else set())
-    mean, over = to_float(exact([number(x) for x in elements]), dtype.type)
+    mean, over = to_float(exact(elements), dtype.type)
     return mean, ({OVERFLOW} if over else set())
 
 
 def join(real, imag):
     """Return a complex scalar of two parts, bit by bit."""
     return np.array([real, imag]).view(f"c{2 * real.itemsize}")[0]
-
-
-def number(x):
-    """Return a real NumPy scalar as an int or a float, neither of which rounds."""
-    return int(x) if isinstance(x, (np.bool_, np.integer)) else float(x)
 
 
 def exact_mean(array):

@@ -25,6 +25,7 @@ from oracle import (
     NAT,
     OVERFLOW,
     PARTS,
+    as_python,
     bfloat16,
     expected,
     mean_of,
@@ -233,7 +234,7 @@ def test_long_lines_that_are_not_plain(dtype):
 
 
 def mean_of_line(line):
-    return mean_of(list(line), line.dtype, of_complex=False)[0]
+    return mean_of(as_python(line).tolist(), line.dtype, of_complex=False)[0]
 
 
 def plainly(a, axis, where=None):
@@ -244,7 +245,8 @@ def plainly(a, axis, where=None):
     rows, masks = (x.reshape(-1, n) for x in cells)
     dtype = result_dtype(a.dtype)
     means = [
-        mean_of(list(row[mask]), dtype, dtype.kind == "c")[0] for row, mask in zip(rows, masks)
+        mean_of(as_python(row[mask]).tolist(), dtype, dtype.kind == "c")[0]
+        for row, mask in zip(rows, masks)
     ]
     shape = () if axis is None else [m for k, m in enumerate(a.shape) if k != axis]
     return np.array(means, dtype).reshape(shape)[()]
@@ -322,7 +324,7 @@ def test_a_large_table_is_its_parts(shape, axis, dtype):
         assert same(compute_mean(part, axis), means[..., at : at + 251].copy())
     for index in itertools.product((0, -1), repeat=a.ndim - 1):
         cell = np.moveaxis(a, axis, 0)[(slice(None), *index)]
-        assert same(means[index], mean_of(list(cell), a.dtype, False)[0])
+        assert same(means[index], mean_of_line(cell))
 
 
 @pytest.mark.parametrize("shape", [(3000, 500), (12_000, 300), (40_000, 33)])
@@ -336,7 +338,7 @@ def test_many_rows_are_each_by_itself(shape, dtype):
             part = view[at : at + 301]
             assert same(compute_mean(part, axis=-1), means[at : at + 301].copy())
         for row in 0, 31, 32, shape[0] - 2:
-            assert same(means[row], mean_of(list(view[row]), a.dtype, False)[0])
+            assert same(means[row], mean_of_line(view[row]))
 
 
 @pytest.mark.parametrize("dtype", [*"?bBhHiIqQefd"])
