@@ -27,13 +27,7 @@ mod reduce;
 mod simd;
 mod table;
 mod view;
+#[cfg(test)]
+mod witness;
 
 pub use boundary::*;
-
-/// safer-ffi's own header of the same functions, made from types where cbindgen goes by syntax.
-#[cfg(feature = "headers")]
-pub fn safer_ffi_header() -> std::io::Result<String> {
-    let mut header = Vec::new();
-    safer_ffi::headers::builder().to_writer(&mut header).generate()?;
-    Ok(String::from_utf8_lossy(&header).into_owned())
-}

@@ -1,11 +1,10 @@
 //! C and C++ callers of the header and the library, as shipped.
 
-mod compile;
-
-use compile::{compilers, library, program, run, Compiler};
+use mean_contract::compile::{compilers, run, Compiler};
 use mean_contract::workspace;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 const C: [&str; 4] = ["c99", "c11", "c17", "c2x"];
 const CPP: [&str; 3] = ["c++11", "c++17", "c++20"];
@@ -28,6 +27,29 @@ fn build(
     run(compile.args(flags).arg("-c").arg(workspace(source)).arg("-o").arg(&object));
     run(compiler.command(standard).arg(&object).arg("-o").arg(&program).args(link));
     program
+}
+
+/// A program linked with the shared library. `cargo test` sets a search path that would outrank the
+/// program's own.
+fn program(path: &Path) -> Command {
+    let mut command = Command::new(path);
+    command.env_remove("LD_LIBRARY_PATH");
+    command
+}
+
+/// The folder with libmean.so and libmean.a, built as they are shipped: optimised (but checked, where the tests
+/// are).
+fn library() -> &'static Path {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("is below the target");
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo
+            .args(["build", "--release", "--locked", "--package", "mean-capi", "--target-dir"])
+            .arg(target);
+        run(cargo.current_dir(workspace("")));
+        target.join("release")
+    })
 }
 
 fn shared() -> Vec<String> {
@@ -95,7 +117,7 @@ fn the_documented_command_builds_the_example() {
     let command = documented.expect("the README says how to compile");
     let command = command.replace("-o example", &format!("-o {}", program.display()));
     run(Command::new("sh").current_dir(workspace("")).args(["-c", &command]));
-    run(compile::program(&program).current_dir(workspace("")).arg("1"));
+    run(self::program(&program).current_dir(workspace("")).arg("1"));
 }
 
 #[test]

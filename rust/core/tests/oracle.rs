@@ -87,28 +87,56 @@ fn twice<F: Tested>(x: F) -> IBig {
     }
 }
 
-/// Asserts that `result` is the mean of `data` (finite), by the definition of rounding.
-fn check<F: Tested, R: Tested>(data: &[F], result: R) {
-    check_sum(data, data.iter().map(|&x| twice(x)).sum::<IBig>(), result);
+/// What the mean has to be.
+enum Mean {
+    /// NaN.
+    Nan,
+    /// An infinity, negative or not.
+    Infinite(bool),
+    /// What the definition of rounding says, of elements with twice this sum.
+    OfTwice(IBig),
 }
 
-/// Asserts that `result` is the mean of `data`, of which `sum` is twice the sum.
-fn check_sum<E: std::fmt::Debug, F: Tested>(data: &[E], sum: IBig, result: F) {
+impl Mean {
+    /// The rules for special values first.
+    fn of<F: Tested>(data: &[F]) -> Self {
+        let values = || data.iter().map(|&x| x.value());
+        let has = |special: f64| values().any(|x| x == special);
+        match (values().any(f64::is_nan), has(f64::INFINITY), has(-f64::INFINITY)) {
+            (false, false, false) => Self::OfTwice(data.iter().map(|&x| twice(x)).sum()),
+            (false, true, false) => Self::Infinite(false),
+            (false, false, true) => Self::Infinite(true),
+            _ => Self::Nan,
+        }
+    }
+}
+
+/// Asserts that `result` is the mean of `data`.
+fn check<E: std::fmt::Debug, R: Tested>(data: &[E], mean: &Mean, result: R) {
+    let special = match mean {
+        Mean::OfTwice(sum) => return check_sum(data, sum, result),
+        Mean::Infinite(negative) => R::infinity(*negative),
+        Mean::Nan => R::nan(),
+    };
+    assert_eq!(result.to_bits(), special.to_bits(), "{data:?}");
+}
+
+/// Asserts that `result` is the mean of `data`, of which `sum` is twice the sum, by the definition of rounding.
+fn check_sum<E: std::fmt::Debug, F: Tested>(data: &[E], sum: &IBig, result: F) {
     let n = IBig::from(data.len());
     let bits = result.to_bits();
     let negative = bits >> (F::BITS - 1) != 0;
-    if sum == IBig::ZERO {
+    if *sum == IBig::ZERO {
         assert_eq!(bits, 0, "an exact zero is +0.0: {data:?}");
         return;
     }
-    assert_eq!(negative, sum < IBig::ZERO, "sign of {result:?}: {data:?}");
+    assert_eq!(negative, *sum < IBig::ZERO, "sign of {result:?}: {data:?}");
     let magnitude_bits = bits & (u64::MAX >> (65 - F::BITS));
     let of = |bits| twice(F::from_bits(bits));
-    let sum = if negative { -sum } else { sum };
     let value = of(magnitude_bits);
     let even = magnitude_bits & 1 == 0;
     // 2 * mean = sum / n; the midpoint of 2a and 2b is a + b; all times 2n.
-    let doubled = sum * 2;
+    let doubled = if negative { sum * -2 } else { sum * 2 };
     if magnitude_bits != F::INFINITY {
         let upper = (&value + of(magnitude_bits + 1)) * &n;
         let ok = doubled < upper || (even && doubled == upper);
@@ -175,19 +203,6 @@ fn any_bits<F: Tested>() -> impl Strategy<Value = Vec<F>> {
     vec(any::<u64>().prop_map(|bits| F::from_bits(bits >> (64 - F::BITS))), 1..20)
 }
 
-/// The rules for special values, then the definition of rounding.
-fn check_any<F: Tested, R: Tested>(data: &[F], result: R) {
-    let values: Vec<f64> = data.iter().map(|&x| x.value()).collect();
-    let nan = values.iter().any(|x| x.is_nan());
-    let special = match (nan, values.contains(&f64::INFINITY), values.contains(&-f64::INFINITY)) {
-        (false, false, false) => return check(data, result),
-        (false, true, false) => R::infinity(false),
-        (false, false, true) => R::infinity(true),
-        _ => R::nan(),
-    };
-    assert_eq!(result.to_bits(), special.to_bits(), "{data:?}");
-}
-
 fn subnormals<F: Tested>() -> impl Strategy<Value = Vec<F>> {
     vec(number(0..3), 1..20)
 }
@@ -205,20 +220,21 @@ fn assert_mean<F: Tested>(strategy: impl Strategy<Value = Vec<F>>) {
     config.failure_persistence = None;
     let levels = levels();
     proptest!(config, |(data in strategy)| {
-        check_any(&data, exact_mean(&data).unwrap());
+        let mean = Mean::of(&data);
+        check(&data, &mean, exact_mean(&data).unwrap());
         let (_, level) = levels[data.len() % levels.len()];
-        check_formats(level, &data);
+        check_formats(level, &data, &mean);
     });
 }
 
 /// Checks the means in every format, also those wider and narrower than the elements'.
-fn check_formats<F: Tested>(level: Level, data: &[F]) {
-    for by in [F::mean_bits, F::mean_of_tie] {
-        let mean = |format| by(level, data, data.len() as u64, format);
-        check_any(data, F16::from_bits(mean(Binary::B16)));
-        check_any(data, BF16::from_bits(mean(Binary::BF16)));
-        check_any(data, f32::from_bits(mean(Binary::B32) as u32));
-        check_any(data, f64::from_bits(mean(Binary::B64)));
+fn check_formats<E: Element + std::fmt::Debug>(level: Level, data: &[E], mean: &Mean) {
+    for by in [E::mean_bits, E::mean_of_tie] {
+        let bits = |format| by(level, data, data.len() as u64, format);
+        check(data, mean, F16::from_bits(bits(Binary::B16)));
+        check(data, mean, BF16::from_bits(bits(Binary::BF16)));
+        check(data, mean, f32::from_bits(bits(Binary::B32) as u32));
+        check(data, mean, f64::from_bits(bits(Binary::B64)));
     }
 }
 
@@ -285,14 +301,11 @@ fn special_values_of_every_format() {
 
 /// Integers against the definition of rounding, at every level and in every format.
 fn assert_integer_mean<E: Element + std::fmt::Debug>(data: &[E], value: impl Fn(&E) -> i128) {
-    // Twice the sum, in the smallest subnormals of float64.
-    let sum = data.iter().map(|x| IBig::from(value(x))).sum::<IBig>() << 1075;
+    let sum: IBig = data.iter().map(|x| IBig::from(value(x))).sum();
+    // In the smallest subnormals of float64.
+    let mean = Mean::OfTwice(sum << 1075);
     for (_, level) in levels() {
-        let mean = |format| E::mean_bits(level, data, data.len() as u64, format);
-        check_sum(data, sum.clone(), F16::from_bits(mean(Binary::B16)));
-        check_sum(data, sum.clone(), BF16::from_bits(mean(Binary::BF16)));
-        check_sum(data, sum.clone(), f32::from_bits(mean(Binary::B32) as u32));
-        check_sum(data, sum.clone(), f64::from_bits(mean(Binary::B64)));
+        check_formats(level, data, &mean);
     }
 }
 

@@ -195,10 +195,13 @@ impl<E: Element> Strided<E> for Backwards<'_, E> {
         to.reverse();
     }
 
+    #[inline(always)]
     fn for_groups(self, _: Level, range: Range<usize>, len: usize, mut take: impl FnMut(&[E])) {
         assert_eq!(range.len() % len, 0);
-        let groups = self.0[self.0.len() - range.end..self.0.len() - range.start].rchunks(len);
-        groups.for_each(&mut take);
+        // (Not `for_each`, which would be a call for each group, and in it one for each operation.)
+        for group in self.0[self.0.len() - range.end..self.0.len() - range.start].rchunks(len) {
+            take(group);
+        }
     }
 }
 

@@ -1,7 +1,6 @@
-//! The C and C++ compilers, and the library as it is shipped.
+//! The C and C++ compilers.
 
-use mean_contract::workspace;
-use std::path::{Path, PathBuf};
+use crate::workspace;
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
@@ -10,6 +9,7 @@ use std::sync::OnceLock;
 pub struct Compiler {
     /// The program, or none for the platform's own.
     pub program: Option<&'static str>,
+    /// Of C++, and not of C.
     pub cpp: bool,
 }
 
@@ -62,14 +62,6 @@ pub fn run(command: &mut Command) -> String {
     stdout
 }
 
-/// A program linked with the shared library. `cargo test` sets a search path that would outrank the
-/// program's own, and lead to the library with the header feature.
-pub fn program(path: &Path) -> Command {
-    let mut command = Command::new(path);
-    command.env_remove("LD_LIBRARY_PATH");
-    command
-}
-
 /// The target triple of this machine.
 fn host() -> &'static str {
     static HOST: OnceLock<String> = OnceLock::new();
@@ -77,20 +69,5 @@ fn host() -> &'static str {
         let version = run(Command::new("rustc").arg("-vV"));
         let host = version.lines().find_map(|line| line.strip_prefix("host: "));
         host.expect("rustc -vV names the host").to_owned()
-    })
-}
-
-/// The folder with libmean.so and libmean.a, built as they are shipped: optimised (but checked, where the tests
-/// are), and without the header feature that this package's own dependency turns on.
-pub fn library() -> &'static Path {
-    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
-    LIBRARY.get_or_init(|| {
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("is below the target");
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo
-            .args(["build", "--release", "--locked", "--package", "mean-capi", "--target-dir"])
-            .arg(target);
-        run(cargo.current_dir(workspace("")));
-        target.join("release")
     })
 }
