@@ -122,7 +122,8 @@ def as_python(a):
         a = a.astype(a.dtype.newbyteorder("=")).view(np.int64)
     elif bfloat16 and a.dtype.type is bfloat16:
         a = a.astype(np.float32)
-    return a.astype(object)
+    with np.errstate(invalid="ignore"):  # of a signalling NaN, in NumPy 2.0
+        return a.astype(object)
 
 
 def is_missing(x, dtype):
