@@ -1,6 +1,7 @@
 """Axes, strides, masks and dtypes: compute_mean beside NumPy and bottleneck."""
 
 import itertools
+from functools import partial
 from time import process_time
 from timeit import Timer
 
@@ -11,6 +12,7 @@ from bench import READ, TIMES, US, Figure, medians, with_read_limit
 from mean import compute_mean
 
 SHAPES = [(1000, 1000), (10000, 100), (100, 10000), (10000, 1000), (100000, 8), (8, 100000)]
+SKIPPING = partial(compute_mean, skipna=True)
 IN_CACHE = 10**6  # elements: beyond, from DRAM
 INTEGERS = ["bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"]
 
@@ -87,10 +89,6 @@ def dtypes(rounds):
 def skips(rounds):
     """Yield the figures of NaNs that do not count, and of masks."""
     rng = np.random.default_rng(0)
-
-    def skipping(a):
-        return compute_mean(a, skipna=True)
-
     for dtype in "float32", "float64":
         a = rng.random(10**6, dtype)
         half = rng.random(10**6) < 0.5
@@ -101,15 +99,19 @@ def skips(rounds):
             ("np.nanmean", np.nanmean, 5, 8),
         ):
             yield compare(
-                "skipna, 1 % NaN", a, against, reach, aim, rounds, peer, skipping, memory=a
+                "skipna, 1 % NaN", a, against, reach, aim, rounds, peer, SKIPPING, memory=a
             )
 
 
 def small(rounds):
-    """Yield the figures of a small array with an axis."""
+    """Yield the figures of a small array with an axis, with a NaN to skip and with a mask."""
     a = np.random.default_rng(0).random((3, 4))
+    half = a < 0.5
     for axis in 0, 1:
         yield compare(f"axis {axis}", a, "numpy", 2, 4, rounds, axis=axis)
+    yield compare("where", a, "numpy", 2, 4, rounds, where=half)
+    a[1, 2] = np.nan
+    yield compare("skipna", a, "np.nanmean", 2, 4, rounds, np.nanmean, SKIPPING)
 
 
 def figures(rounds):

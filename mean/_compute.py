@@ -95,7 +95,7 @@ def _short_cuts() -> dict[np.dtype[Any], tuple[Any, Any, Any, float, float]]:
 
 _SHORT_CUTS = _short_cuts()
 #: To know it by its identity is faster than to look it up, and nearly always enough.
-_FLOAT64 = np.dtype(np.float64)
+_FLOAT64, _BOOL = np.dtype(np.float64), np.dtype(np.bool_)
 _OF_FLOAT64 = _SHORT_CUTS[_FLOAT64]
 #: Up to so many elements that are not of C order are sooner copied than described.
 _WORTH_COPYING = 1000
@@ -211,7 +211,9 @@ def compute_mean(
     >>> print(compute_mean([1.0, np.nan, 4.0], skipna=True))
     2.5
     """
-    if type(a) is _ndarray and dtype is None and out is None and where is True and not skipna:
+    if type(a) is not _ndarray or dtype is not None or out is not None:
+        pass
+    elif where is True and not skipna:
         if axis is None and not keepdims:
             to_copy = False
             try:
@@ -238,6 +240,15 @@ def compute_mean(
             means = plan.means(data)
             plans.append(plan)
             return means
+    elif (
+        (axis is None or type(axis) is int)
+        and (keepdims is False or keepdims is True)
+        and (
+            where is True
+            or (type(where) is _ndarray and where.dtype is _BOOL and where.shape == a.shape)
+        )
+    ):
+        return _by_plan(a, axis, keepdims, where, bool(skipna))
     return _reduce(a, axis, dtype, out, keepdims, where, skipna)
 
 
@@ -245,7 +256,7 @@ compute_mean.__module__ = "mean"  # where users find it
 
 
 class _Plan:
-    """All of a call on an array, but where that array is."""
+    """All of a call on an array, but where that array is, and a mask of its shape."""
 
     def __init__(
         self,
@@ -254,6 +265,8 @@ class _Plan:
         axis: int | None,
         keepdims: bool,
         strides: tuple[int, ...] | None = None,
+        skipna: bool = False,
+        masked: bool = False,
     ) -> None:
         known = _look_at(dtype)
         if known is None:
@@ -263,8 +276,21 @@ class _Plan:
         result_shape = _result_shape(shape, axes, keepdims)
         self.array, *alive = _describe(shape, strides, known.tag)
         self.out, *alive_too = _describe(result_shape, None, _tag_of_result(known.mean))
-        self.reduction = ffi.new(_REDUCTION, {"array": self.array, "axes": axes, "out": self.out})
-        self.alive = alive, alive_too
+        self.mask, *alive_as_well = _describe(shape, None, _TAGS["bool"]) if masked else [ffi.NULL]
+        #: In how many means no element counts.
+        self.empty = ffi.new("size_t *")
+        self.reduction = ffi.new(
+            _REDUCTION,
+            {
+                "array": self.array,
+                "mask": self.mask,
+                "axes": axes,
+                "flags": lib.MEAN_SKIP_NAN if skipna else 0,
+                "out": self.out,
+                "empty_cells": self.empty if skipna or masked else ffi.NULL,
+            },
+        )
+        self.alive = alive, alive_too, alive_as_well
         # Many means go to an array of the caller's own.
         self.new: Callable[[], NDArray[Any]] = partial(np.empty, result_shape, known.mean)
         # Few go to one of the plan's, of which to make a copy is faster; and without axes a scalar.
@@ -274,15 +300,17 @@ class _Plan:
             self.out.data = _from_buffer(result)
             self.copy = result.__copy__ if result.ndim else partial(result.__getitem__, ())
 
-    def means(self, data: Any) -> Any:
-        """Return the means of the array that begins at `data`."""
+    def means(self, data: Any, mask: Any = None) -> Any:
+        """Return the means of the array that begins at `data`, and its mask at `mask`."""
         self.array.data = data
+        if mask is not None:
+            self.mask.data = mask
         if self.copy is None:
             result = self.new()
             self.out.data = _from_buffer(result)
         status = _mean_run(self.reduction)
         if status:
-            raise MeanError(Status(status), f"got an array of shape {self.shape}")
+            raise _refused(status, self.shape, None if mask is None else self.shape)
         return result if self.copy is None else self.copy()
 
 
@@ -290,36 +318,44 @@ class _Plan:
 #: Some megabytes at most.
 _PLANS: dict[Any, list[_Plan]] = {}
 _MOST_PLANS, _MOST_COPIED = 1000, 64
+_EMPTY = "Mean of empty slice"
 #: Of an axis, the first element.
 _FIRST = (slice(1),)
 
 
-def _by_plan(a: NDArray[Any], axis: int | None, keepdims: bool) -> Any:
+def _by_plan(
+    a: NDArray[Any], axis: int | None, keepdims: bool, where: Any = True, skipna: bool = False
+) -> Any:
     """Return the means along one axis or all of them, by a plan that is used again."""
     key: Any = a.shape, a.dtype, axis, keepdims
     try:
         if a.flags.c_contiguous:
-            data = _from_buffer(a)
+            data, strides = _from_buffer(a), None
         else:
             # A view of the first element alone is of C order, and begins where all of them do.
-            data, key = _from_buffer(a[_FIRST * a.ndim]), (*key, a.strides)
+            data, strides = _from_buffer(a[_FIRST * a.ndim]), a.strides
+        mask = None if where is True else _from_buffer(where)
+        if strides is not None or mask is not None or skipna:
+            key = (*key, strides, skipna, mask is not None)
         plans = _PLANS.get(key)
     except (TypeError, ValueError):  # not hashable, no buffer
         data = None
     if data is None or (plans is None and a.dtype.kind in _TIMES):  # which have none
-        return _reduce(a, axis, None, None, keepdims, True, False)
+        return _reduce(a, axis, None, None, keepdims, where, skipna, stacklevel=4)
     try:
         plan = plans.pop() if plans else None
     except IndexError:  # another thread was faster
         plan = None
     plan = plan or _Plan(*key)
-    # (`data` holds the array's memory until the call has returned.)
-    means = plan.means(data)
+    # (`data` and `mask` hold the arrays' memory until the call has returned.)
+    means, empty = plan.means(data, mask), plan.empty[0]
     if plans is None:
         if len(_PLANS) >= _MOST_PLANS:
             _PLANS.clear()
         plans = _PLANS.setdefault(key, [])
     plans.append(plan)
+    if empty:
+        warnings.warn(_EMPTY, RuntimeWarning, stacklevel=3)
     return means
 
 
@@ -331,6 +367,7 @@ def _reduce(
     keepdims: bool,
     where: ArrayLike,
     skipna: bool,
+    stacklevel: int = 3,
 ) -> Any:
     """Return what `compute_mean` promises, by one call of the library."""
     given = as_input(a)
@@ -351,18 +388,15 @@ def _reduce(
     result: NDArray[Any] = np.empty(shape, part)
     status, empty = _call(array, known.tag, mask, axes, bool(skipna), result)
     if status:
-        got = f"got an array of shape {array.shape}"
-        raise MeanError(
-            Status(status), got if mask is None else f"{got} and a mask of shape {mask.shape}"
-        )
+        raise _refused(status, array.shape, None if mask is None else mask.shape)
     shows_masks = given.masked and (out is None or isinstance(out, np.ma.MaskedArray))
     if empty and not shows_masks:
-        warnings.warn("Mean of empty slice", RuntimeWarning, stacklevel=3)
+        warnings.warn(_EMPTY, RuntimeWarning, stacklevel=stacklevel)
     if part != known.mean and _overflows(result, known, array, mask, axes, skipna):
         warnings.warn(
             f"overflow in compute_mean: a mean is beyond the largest {part}",
             RuntimeWarning,
-            stacklevel=3,
+            stacklevel=stacklevel,
         )
     if part is not result_dtype:
         result = result.astype(result_dtype)
@@ -546,6 +580,15 @@ def _overflows(
     return bool((np.isinf(result.real) & np.isfinite(wide.real)).any()) or bool(
         (np.isinf(result.imag) & np.isfinite(wide.imag)).any()
     )
+
+
+def _refused(
+    status: int, shape: tuple[int, ...], shape_of_mask: tuple[int, ...] | None
+) -> MeanError:
+    got = f"got an array of shape {shape}"
+    if shape_of_mask is not None:
+        got += f" and a mask of shape {shape_of_mask}"
+    return MeanError(Status(status), got)
 
 
 def _no_mean_of(dtype: np.dtype[Any]) -> TypeError:

@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+import warnings
 
 import hypothesis.extra.numpy as npst
 import numpy as np
@@ -151,17 +152,27 @@ def test_a_matrix_counts_as_its_base_array():
 
 
 @pytest.mark.parametrize("axis", [None, 0, 1])
-def test_threads_do_not_share_results(axis):
+@pytest.mark.parametrize("how", ["plain", "skipna", "where"])
+def test_threads_do_not_share_results(axis, how):
     arrays = [np.full((100, 10), float(k)) for k in range(4)]
+    for a in arrays:
+        a[::2, ::2] = np.nan if how == "skipna" else a[0, 0]
+    masks = [np.full((100, 10), k % 2 == 0) for k in range(4)]
     wrong = []
 
     def work(k):
-        means = (compute_mean(arrays[k], axis) for _ in range(2000))
-        wrong.extend(m for m in means if not np.all(m == k))
+        options = {"where": masks[k]} if how == "where" else {"skipna": how == "skipna"}
+        none = how == "where" and k % 2
+        for _ in range(1000):
+            mean = compute_mean(arrays[k], axis, **options)
+            if not np.all(np.isnan(mean) if none else mean == k):
+                wrong.append(mean)
 
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(len(arrays))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        threads = [threading.Thread(target=work, args=(k,)) for k in range(len(arrays))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     assert not wrong

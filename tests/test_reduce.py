@@ -1043,6 +1043,37 @@ def is_nothing(result):
     return np.isnat(result) if result.dtype.kind in "mM" else result != result
 
 
+@pytest.mark.parametrize("shape", [(5, 4), (100, 90)])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_one_call_after_the_other_is_by_itself(shape, order):
+    """What a call of this kind has described is used again: by results of few means and of many."""
+    data = np.random.default_rng(32).random(shape)
+    some_gone = np.where(data < 0.5, math.nan, data)
+    all_gone = np.full(shape, math.nan)
+    few, none = some_gone == some_gone, np.zeros(shape, bool)
+    some_gone, all_gone = (np.array(a, order=order) for a in (some_gone, all_gone))
+    for axis in (None, 0, 1, -1):
+        kept = [
+            check(a, axis=axis, keepdims=keepdims, **options)
+            for _ in range(2)
+            for keepdims in (False, True)
+            for a in (some_gone, all_gone, data, some_gone)
+            for options in ({"skipna": True}, {"where": few}, {"where": none, "skipna": True}, {})
+        ]
+        half = len(kept) // 2
+        assert all(map(same, kept[:half], kept[half:]))
+
+
+def test_no_elements_and_a_mask_are_named_in_the_error():
+    a, mask = np.empty((0, 3)), np.empty((0, 3), bool)
+    for _ in range(2):
+        with pytest.raises(MeanError, match=r"of shape \(0, 3\) and a mask of shape \(0, 3\)"):
+            compute_mean(a, 0, where=mask)
+        with pytest.raises(MeanError, match=r"got an array of shape \(0, 3\)\)$"):
+            compute_mean(a, 0, skipna=True)
+        assert compute_mean(a, 1, where=mask).shape == (0,)
+
+
 @pytest.mark.parametrize("dtype", [d for d in DTYPES if d.kind not in "biu"], ids=named)
 def test_skipping_everything_warns_once(dtype):
     a = fill(dtype, (5, 4), "small", 0, np.random.default_rng(11))
@@ -1091,6 +1122,14 @@ def test_what_is_missing_among_many_is_skipped_in_any_layout(dtype):
 def test_the_warning_shows_the_callers_line(kind, options):
     a = np.full((2, 3), math.nan)
     a = {"array": a, "list": a.tolist(), "fortran": np.asfortranarray(a)}[kind]
+    the_warning_shows_the_callers_line(a, options)
+
+
+def test_the_warning_of_times_shows_the_callers_line():
+    the_warning_shows_the_callers_line(np.full((2, 3), "NaT", "m8[s]"), {"skipna": True})
+
+
+def the_warning_shows_the_callers_line(a, options):
 
     def caller():
         return compute_mean(a, **options)
