@@ -211,9 +211,9 @@ def compute_mean(
     >>> print(compute_mean([1.0, np.nan, 4.0], skipna=True))
     2.5
     """
-    if type(a) is not _ndarray or dtype is not None or out is not None:
-        pass
-    elif where is True and not skipna:
+    if not (type(a) is _ndarray and dtype is None and out is None):
+        return _reduce(a, axis, dtype, out, keepdims, where, skipna)
+    if where is True and not skipna:
         if axis is None and not keepdims:
             to_copy = False
             try:
@@ -256,7 +256,7 @@ compute_mean.__module__ = "mean"  # where users find it
 
 
 class _Plan:
-    """All of a call on an array, but where that array is, and a mask of its shape."""
+    """All of a call on an array, but where that array is, and its mask, if it has one."""
 
     def __init__(
         self,
@@ -267,6 +267,7 @@ class _Plan:
         strides: tuple[int, ...] | None = None,
         skipna: bool = False,
         masked: bool = False,
+        strides_of_mask: tuple[int, ...] | None = None,
     ) -> None:
         known = _look_at(dtype)
         if known is None:
@@ -276,7 +277,9 @@ class _Plan:
         result_shape = _result_shape(shape, axes, keepdims)
         self.array, *alive = _describe(shape, strides, known.tag)
         self.out, *alive_too = _describe(result_shape, None, _tag_of_result(known.mean))
-        self.mask, *alive_as_well = _describe(shape, None, _TAGS["bool"]) if masked else [ffi.NULL]
+        self.mask, *alive_as_well = (
+            _describe(shape, strides_of_mask, _TAGS["bool"]) if masked else [ffi.NULL]
+        )
         #: In how many means no element counts.
         self.empty = ffi.new("size_t *")
         self.reduction = ffi.new(
@@ -326,17 +329,18 @@ _FIRST = (slice(1),)
 def _by_plan(
     a: NDArray[Any], axis: int | None, keepdims: bool, where: Any = True, skipna: bool = False
 ) -> Any:
-    """Return the means along one axis or all of them, by a plan that is used again."""
+    """Return the means along one axis or all of them, by a plan that is used again.
+
+    `where` is True, or an array of truth values of the shape of `a`.
+    """
     key: Any = a.shape, a.dtype, axis, keepdims
+    mask = strides_of_mask = None
     try:
-        if a.flags.c_contiguous:
-            data, strides = _from_buffer(a), None
-        else:
-            # A view of the first element alone is of C order, and begins where all of them do.
-            data, strides = _from_buffer(a[_FIRST * a.ndim]), a.strides
-        mask = None if where is True else _from_buffer(where)
+        data, strides = _place(a)
+        if where is not True:
+            mask, strides_of_mask = _place(where)
         if strides is not None or mask is not None or skipna:
-            key = (*key, strides, skipna, mask is not None)
+            key = (*key, strides, skipna, mask is not None, strides_of_mask)
         plans = _PLANS.get(key)
     except (TypeError, ValueError):  # not hashable, no buffer
         data = None
@@ -357,6 +361,14 @@ def _by_plan(
     if empty:
         warnings.warn(_EMPTY, RuntimeWarning, stacklevel=3)
     return means
+
+
+def _place(a: NDArray[Any]) -> tuple[Any, tuple[int, ...] | None]:
+    """Return where an array begins, and its strides unless it is of C order."""
+    if a.flags.c_contiguous:
+        return _from_buffer(a), None
+    # A view of the first element alone is of C order, and begins where all of them do.
+    return _from_buffer(a[_FIRST * a.ndim]), a.strides
 
 
 def _reduce(

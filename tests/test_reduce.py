@@ -1051,7 +1051,7 @@ def test_one_call_after_the_other_is_by_itself(shape, order):
     some_gone = np.where(data < 0.5, math.nan, data)
     all_gone = np.full(shape, math.nan)
     few, none = some_gone == some_gone, np.zeros(shape, bool)
-    some_gone, all_gone = (np.array(a, order=order) for a in (some_gone, all_gone))
+    some_gone, all_gone, few = (np.array(a, order=order) for a in (some_gone, all_gone, few))
     for axis in (None, 0, 1, -1):
         kept = [
             check(a, axis=axis, keepdims=keepdims, **options)
@@ -1122,15 +1122,14 @@ def test_what_is_missing_among_many_is_skipped_in_any_layout(dtype):
 def test_the_warning_shows_the_callers_line(kind, options):
     a = np.full((2, 3), math.nan)
     a = {"array": a, "list": a.tolist(), "fortran": np.asfortranarray(a)}[kind]
-    the_warning_shows_the_callers_line(a, options)
+    check_line_of_warning(a, options)
 
 
 def test_the_warning_of_times_shows_the_callers_line():
-    the_warning_shows_the_callers_line(np.full((2, 3), "NaT", "m8[s]"), {"skipna": True})
+    check_line_of_warning(np.full((2, 3), "NaT", "m8[s]"), {"skipna": True})
 
 
-def the_warning_shows_the_callers_line(a, options):
-
+def check_line_of_warning(a, options):
     def caller():
         return compute_mean(a, **options)
 

@@ -16,8 +16,8 @@ pub const CACHE_LINE: usize = 64;
 const MEETING: usize = 2048;
 /// Bytes of an array of which most come from memory.
 const FAR: usize = 20 << 20;
-/// Less is near everywhere.
-const NEAR: usize = 64 << 10;
+/// Less is near everywhere, and shorter than what is read in streams in one go.
+pub(crate) const NEAR: usize = 64 << 10;
 /// Parts of a slice that are read at once.
 pub(crate) const STREAMS: usize = 8;
 
@@ -44,37 +44,42 @@ impl Limits {
     }
 }
 
-/// As measured, on three machines, or set.
+/// As measured, or set; in unit tests every slice that is long enough is read in streams.
 fn limits() -> &'static Limits {
-    LIMITS.get_or_init(|| {
-        // Zen 4 foresees a stream by itself, and takes half as long again for one that is asked for too.
-        const ZEN_4: Limits =
-            Limits { ahead: usize::MAX, streams: usize::MAX, long: usize::MAX, table: FAR };
-        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-        {
-            // Emerald Rapids. Its third cache is large, and as far as memory is elsewhere. The first cache can wait
-            // for 16 lines, which are 15 GB/s from there; more comes if the second foresees it: of each stream by
-            // itself, and the better the longer that is.
-            const INTEL: Limits =
-                Limits { ahead: 2 << 20, streams: 24 << 20, long: 2 << 20, table: 12 << 20 };
-            // Zen 3. Eight streams come in two thirds of the time of one, and so do eight rows of a table; to ask for
-            // them as well does no good, but to one stream it does. (Both from so many bytes on: then no slice is read
-            // in streams and twice, too. Fewer may be in the third cache, of which others have their share.)
-            const ZEN_3: Limits =
-                Limits { ahead: 13 << 20, streams: 13 << 20, long: usize::MAX, table: usize::MAX };
-            let cpu = raw_cpuid::CpuId::new();
-            let vendor = cpu.get_vendor_info();
-            let features = cpu.get_extended_feature_info();
-            match vendor.as_ref().map(|it| it.as_str()) {
-                Some("GenuineIntel") => return INTEL,
-                Some("AuthenticAMD") if !features.is_some_and(|it| it.has_avx512f()) => {
-                    return ZEN_3; // and older ones, which were not measured
-                }
-                _ => {}
+    const NEVER: usize = usize::MAX;
+    const IN_TESTS: Limits = Limits { ahead: NEVER, streams: 0, long: NEVER, table: NEVER };
+    LIMITS.get_or_init(|| if cfg!(test) { IN_TESTS } else { measured() })
+}
+
+/// As measured on three machines.
+fn measured() -> Limits {
+    // Zen 4 foresees a stream by itself, and takes half as long again for one that is asked for too.
+    const ZEN_4: Limits =
+        Limits { ahead: usize::MAX, streams: usize::MAX, long: usize::MAX, table: FAR };
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    {
+        // Emerald Rapids. Its third cache is large, and as far as memory is elsewhere. The first cache can wait
+        // for 16 lines, which are 15 GB/s from there; more comes if the second foresees it: of each stream by
+        // itself, and the better the longer that is.
+        const INTEL: Limits =
+            Limits { ahead: 2 << 20, streams: 24 << 20, long: 2 << 20, table: 12 << 20 };
+        // Zen 3. Eight streams come in two thirds of the time of one, and so do eight rows of a table; to ask for
+        // them as well does no good, but to one stream it does. (Both from so many bytes on: then no slice is read
+        // in streams and twice, too. Fewer may be in the third cache, of which others have their share.)
+        const ZEN_3: Limits =
+            Limits { ahead: 13 << 20, streams: 13 << 20, long: usize::MAX, table: usize::MAX };
+        let cpu = raw_cpuid::CpuId::new();
+        let vendor = cpu.get_vendor_info();
+        let features = cpu.get_extended_feature_info();
+        match vendor.as_ref().map(|it| it.as_str()) {
+            Some("GenuineIntel") => return INTEL,
+            Some("AuthenticAMD") if !features.is_some_and(|it| it.has_avx512f()) => {
+                return ZEN_3; // and older ones, which were not measured
             }
+            _ => {}
         }
-        ZEN_4
-    })
+    }
+    ZEN_4
 }
 
 /// So many columns are long, and what is kept of them, six numbers each, still fits a second cache of 2 MB: it is

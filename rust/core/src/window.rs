@@ -87,7 +87,7 @@
 
 use crate::certificate::{Bounded, BoundedDigits};
 use crate::element::Float;
-use crate::far::{for_groups_in_streams, for_groups_twice, in_streams, Ahead, STREAMS};
+use crate::far::{for_groups_in_streams, for_groups_twice, in_streams, Ahead, NEAR, STREAMS};
 use crate::format::Format;
 use crate::lane::{Bits, Holds, Lane};
 use crate::source::Source;
@@ -101,6 +101,9 @@ const _: () = assert!((BLOCKS as u64) << f64::PRECISION < 1 << 63);
 /// Blocks that are read in streams. (Of 64 the streams would be a multiple of 2 KB apart, and meet in memory; and so
 /// there is room for a head.)
 const STRETCH: usize = BLOCKS - 1;
+// (So a limit of 0 is every stretch: the shortest is of 16 bits, in vectors of 128.)
+const _: () =
+    assert!(STRETCH * STREAMS * (f32::ROUNDS / STREAMS * 4 * 4) * size_of::<u16>() > NEAR);
 /// Elements that tell whether narrow lanes suit the data, and their anchors.
 pub(crate) const SAMPLE: usize = 256;
 /// How much higher the anchors of narrow lanes may go.
