@@ -163,7 +163,7 @@ def test_threads_do_not_share_results(axis, how):
     def work(k):
         options = {"where": masks[k]} if how == "where" else {"skipna": how == "skipna"}
         none = how == "where" and k == 1
-        for _ in range(1000):
+        for _ in range(2000):
             mean = compute_mean(arrays[k], axis, **options)
             if not np.all(np.isnan(mean) if none else mean == k):
                 wrong.append(mean)
