@@ -6,6 +6,7 @@ import math
 import operator
 import warnings
 from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
 import numpy as np
@@ -211,11 +212,16 @@ def compute_mean(
     >>> print(compute_mean([1.0, np.nan, 4.0], skipna=True))
     2.5
     """
-    if not (type(a) is _ndarray and dtype is None and out is None):
-        return _reduce(a, axis, dtype, out, keepdims, where, skipna)
-    if where is True and not skipna:
+    if type(a) is not _ndarray:
+        given = as_input(a)
+        if given.masked or given.valid is not None:
+            means, complaints = _means_of_some(given, axis, dtype, out, keepdims, where, skipna)
+            for complaint in complaints:
+                warnings.warn(complaint, RuntimeWarning, stacklevel=2)
+            return means
+        a = given.array
+    if where is True and not skipna and dtype is None and out is None:
         if axis is None and not keepdims:
-            to_copy = False
             try:
                 short_cut = _OF_FLOAT64 if a.dtype is _FLOAT64 else _SHORT_CUTS.get(a.dtype)
                 if short_cut is not None:
@@ -226,30 +232,27 @@ def compute_mean(
             except TypeError:  # no hash
                 pass
             except ValueError:  # not of C order
-                to_copy = a.size <= _WORTH_COPYING
-            return compute_mean(np.ascontiguousarray(a)) if to_copy else _by_plan(a, None, False)
-        if type(axis) is int and (keepdims is False or keepdims is True):
+                if a.size <= _WORTH_COPYING:
+                    return compute_mean(np.ascontiguousarray(a))
+        if (axis is None or type(axis) is int) and (keepdims is False or keepdims is True):
             try:
                 data = _from_buffer(a)
-                plans = _PLANS[a.shape, a.dtype, axis, keepdims]
+                plans = _PLANS[a.shape, a.dtype, axis, keepdims, None, False, None, None, None]
                 plan = plans.pop()
             except (KeyError, IndexError, TypeError, ValueError):  # no such plan, no C order ...
                 plan = None
-            if plan is None:
-                return _by_plan(a, axis, keepdims)
-            means = plan.means(data)
-            plans.append(plan)
-            return means
-    elif (
-        (axis is None or type(axis) is int)
-        and (keepdims is False or keepdims is True)
-        and (
-            where is True
-            or (type(where) is _ndarray and where.dtype is _BOOL and where.shape == a.shape)
-        )
-    ):
-        return _by_plan(a, axis, keepdims, where, bool(skipna))
-    return _reduce(a, axis, dtype, out, keepdims, where, skipna)
+            if plan is not None:
+                means = plan.means(data)
+                result = means if plan.finish is None else plan.finish(means)
+                plans.append(plan)
+                return result
+    mask = None
+    if where is not True:
+        mask = where if type(where) is _ndarray and where.dtype is _BOOL else as_mask(where)
+    means, complaints = _means(a, mask, axis, dtype, out, keepdims, skipna)
+    for complaint in complaints:
+        warnings.warn(complaint, RuntimeWarning, stacklevel=2)
+    return means
 
 
 compute_mean.__module__ = "mean"  # where users find it
@@ -261,25 +264,36 @@ class _Plan:
     def __init__(
         self,
         shape: tuple[int, ...],
-        dtype: np.dtype[Any],
-        axis: int | None,
+        dtype: DTypeLike,
+        axis: int | tuple[int, ...] | None,
         keepdims: bool,
-        strides: tuple[int, ...] | None = None,
-        skipna: bool = False,
-        masked: bool = False,
-        strides_of_mask: tuple[int, ...] | None = None,
+        strides: tuple[int, ...] | None,
+        skipna: bool,
+        mask: tuple[tuple[int, ...], tuple[int, ...] | None] | None,
+        wanted: np.dtype[Any] | None,
+        out: tuple[tuple[int, ...], np.dtype[Any]] | None,
     ) -> None:
+        dtype = np.dtype(dtype)
         known = _look_at(dtype)
         if known is None:
             raise _no_mean_of(dtype)
         axes = _axes(axis, len(shape))
-        self.shape = shape
-        result_shape = _result_shape(shape, axes, keepdims)
+        result_shape, result_dtype = _result_shape(shape, axes, keepdims), known.mean
+        if out is not None and out[0] != result_shape:
+            detail = f"got out of shape {out[0]} for a result of shape {result_shape}"
+            raise MeanError(Status.BAD_SHAPE, detail)
+        if not (wanted is None and out is None):
+            result_dtype = _result_dtype(dtype, known.mean, wanted, None if out is None else out[1])
+        # A mean of real numbers is real, whatever it becomes.
+        part = result_dtype
+        if result_dtype.kind == "c" != dtype.kind:
+            part = np.dtype(f"f{result_dtype.itemsize // 2}")
+        #: Of the means, if it is another than without `wanted` and `out`.
+        self.other_dtype = None if part == known.mean else part
+        self.shape, self.shape_of_mask = shape, None if mask is None else mask[0]
         self.array, *alive = _describe(shape, strides, known.tag)
-        self.out, *alive_too = _describe(result_shape, None, _tag_of_result(known.mean))
-        self.mask, *alive_as_well = (
-            _describe(shape, strides_of_mask, _TAGS["bool"]) if masked else [ffi.NULL]
-        )
+        self.out, *alive_too = _describe(result_shape, None, _tag_of_result(part))
+        self.mask, *alive_as_well = [ffi.NULL] if mask is None else _describe(*mask, _TAGS["bool"])
         #: In how many means no element counts.
         self.empty = ffi.new("size_t *")
         self.reduction = ffi.new(
@@ -290,31 +304,40 @@ class _Plan:
                 "axes": axes,
                 "flags": lib.MEAN_SKIP_NAN if skipna else 0,
                 "out": self.out,
-                "empty_cells": self.empty if skipna or masked else ffi.NULL,
+                "empty_cells": self.empty if skipna or mask is not None else ffi.NULL,
             },
         )
         self.alive = alive, alive_too, alive_as_well
-        # Many means go to an array of the caller's own.
-        self.new: Callable[[], NDArray[Any]] = partial(np.empty, result_shape, known.mean)
-        # Few go to one of the plan's, of which to make a copy is faster; and without axes a scalar.
-        self.copy: Callable[[], Any] | None = None
-        if math.prod(result_shape) <= _MOST_COPIED:
-            result = self.new()
-            self.out.data = _from_buffer(result)
-            self.copy = result.__copy__ if result.ndim else partial(result.__getitem__, ())
+        self.new: Callable[[], NDArray[Any]] = partial(np.empty, result_shape, part)
+        #: Few means go to an array of the plan's own, of which to make a copy is faster.
+        self.few = self.new() if math.prod(result_shape) <= _MOST_COPIED else None
+        if self.few is not None:
+            self.out.data = _begin(self.few)
+        #: Makes the result of an array of means, if that is not the result.
+        self.finish: Callable[[NDArray[Any]], Any] | None = None
+        if part != result_dtype:
+            self.finish = partial(_cast, result_dtype)
+        elif not result_shape:
+            self.finish = itemgetter(())
+        elif self.few is not None:
+            self.finish = _ndarray.__copy__
 
-    def means(self, data: Any, mask: Any = None) -> Any:
-        """Return the means of the array that begins at `data`, and its mask at `mask`."""
+    def means(self, data: Any, mask: Any = None) -> NDArray[Any]:
+        """Return the means of the array that begins at `data`, and its mask at `mask`.
+
+        They may be overwritten when the plan is used again.
+        """
         self.array.data = data
         if mask is not None:
             self.mask.data = mask
-        if self.copy is None:
-            result = self.new()
-            self.out.data = _from_buffer(result)
+        means = self.few
+        if means is None:
+            means = self.new()
+            self.out.data = _begin(means)
         status = _mean_run(self.reduction)
         if status:
-            raise _refused(status, self.shape, None if mask is None else self.shape)
-        return result if self.copy is None else self.copy()
+            raise _refused(status, self.shape, self.shape_of_mask)
+        return means
 
 
 #: By what makes them, the plans that no call is using: to make one takes longer than a short mean.
@@ -326,120 +349,116 @@ _EMPTY = "Mean of empty slice"
 _FIRST = (slice(1),)
 
 
-def _by_plan(
-    a: NDArray[Any], axis: int | None, keepdims: bool, where: Any = True, skipna: bool = False
-) -> Any:
-    """Return the means along one axis or all of them, by a plan that is used again.
-
-    `where` is True, or an array of truth values of the shape of `a`.
-    """
-    key: Any = a.shape, a.dtype, axis, keepdims
-    mask = strides_of_mask = None
+def _means(
+    a: NDArray[Any],
+    mask: NDArray[np.bool_] | None,
+    axis: int | tuple[int, ...] | None,
+    dtype: DTypeLike | None,
+    out: NDArray[Any] | None,
+    keepdims: bool,
+    skipna: bool,
+) -> tuple[Any, list[str]]:
+    """Return what `compute_mean` promises of the elements that count, and what to warn of."""
+    data, strides = _place(a)
+    mask_data = of_mask = of_out = None
+    if mask is not None:
+        mask_data, mask_strides = _place(mask)
+        of_mask = mask.shape, mask_strides
+    if out is not None:
+        _check_out(out)
+        of_out = out.shape, out.dtype
+    # (By name: seconds and 1000 milliseconds are equal dtypes, and not the same.)
+    name = a.dtype.str if a.dtype.kind in _TIMES else a.dtype
+    wanted = None if dtype is None else np.dtype(dtype)
+    axis, keepdims, skipna = _plain_axis(axis), bool(keepdims), bool(skipna)
+    key = (a.shape, name, axis, keepdims, strides, skipna, of_mask, wanted, of_out)
+    plan = None
     try:
-        data, strides = _place(a)
-        if where is not True:
-            mask, strides_of_mask = _place(where)
-        if strides is not None or mask is not None or skipna:
-            key = (*key, strides, skipna, mask is not None, strides_of_mask)
         plans = _PLANS.get(key)
-    except (TypeError, ValueError):  # not hashable, no buffer
-        data = None
-    if data is None or (plans is None and a.dtype.kind in _TIMES):  # which have none
-        return _reduce(a, axis, None, None, keepdims, where, skipna, stacklevel=4)
-    try:
-        plan = plans.pop() if plans else None
+        if plans:
+            plan = plans.pop()
     except IndexError:  # another thread was faster
-        plan = None
+        pass
+    except TypeError:  # not hashable: for once
+        plans = []
     plan = plan or _Plan(*key)
-    # (`data` and `mask` hold the arrays' memory until the call has returned.)
-    means, empty = plan.means(data, mask), plan.empty[0]
+    # (`a` and `mask` hold their memory until the call has returned.)
+    means = plan.means(data, mask_data)
+    complaints = []
+    if plan.empty[0]:
+        complaints.append(_EMPTY)
+    if plan.other_dtype is not None and np.count_nonzero(np.isinf(means)):
+        # Only since that dtype is narrower than the elements'?
+        wide = np.asarray(_means(a, mask, axis, None, None, keepdims, skipna)[0])
+        if _overflows(means.real, wide.real) or _overflows(means.imag, wide.imag):
+            complaints.append(
+                f"overflow in compute_mean: a mean is beyond the largest {plan.other_dtype}"
+            )
+    result: Any = out
+    if out is None:
+        result = means if plan.finish is None else plan.finish(means)
+    else:
+        np.asarray(out)[...] = means
     if plans is None:
         if len(_PLANS) >= _MOST_PLANS:
             _PLANS.clear()
         plans = _PLANS.setdefault(key, [])
     plans.append(plan)
-    if empty:
-        warnings.warn(_EMPTY, RuntimeWarning, stacklevel=3)
-    return means
+    return result, complaints
 
 
-def _place(a: NDArray[Any]) -> tuple[Any, tuple[int, ...] | None]:
-    """Return where an array begins, and its strides unless it is of C order."""
-    if a.flags.c_contiguous:
-        return _from_buffer(a), None
-    # A view of the first element alone is of C order, and begins where all of them do.
-    return _from_buffer(a[_FIRST * a.ndim]), a.strides
-
-
-def _reduce(
-    a: ArrayLike,
+def _means_of_some(
+    given: Input,
     axis: int | tuple[int, ...] | None,
     dtype: DTypeLike | None,
     out: NDArray[Any] | None,
     keepdims: bool,
     where: ArrayLike,
     skipna: bool,
-    stacklevel: int = 3,
-) -> Any:
-    """Return what `compute_mean` promises, by one call of the library."""
-    given = as_input(a)
-    array = given.array
-    known = _look_at(array.dtype)
-    if known is None:
-        raise _no_mean_of(array.dtype)
-    axes = _axes(axis, array.ndim)
-    shape = _result_shape(array.shape, axes, keepdims)
+) -> tuple[Any, list[str]]:
+    """Return the same of an array that is masked or has nulls."""
+    array, mask = given.array, _what_counts(given, where, skipna)
+    if not given.masked or not (out is None or isinstance(out, np.ma.MaskedArray)):
+        return _means(array, mask, axis, dtype, out, keepdims, skipna)
+    plain = None
     if out is not None:
-        _check_out(out, shape, masked=given.masked)
-    result_dtype = _result_dtype(array.dtype, known.mean, dtype, out)
-    mask = _what_counts(given, where, skipna)
-    # A mean of real numbers is real, whatever it becomes.
-    part = result_dtype
-    if result_dtype.kind == "c" != array.dtype.kind:
-        part = np.dtype(f"f{result_dtype.itemsize // 2}")
-    result: NDArray[Any] = np.empty(shape, part)
-    status, empty = _call(array, known.tag, mask, axes, bool(skipna), result)
-    if status:
-        raise _refused(status, array.shape, None if mask is None else mask.shape)
-    shows_masks = given.masked and (out is None or isinstance(out, np.ma.MaskedArray))
-    if empty and not shows_masks:
-        warnings.warn(_EMPTY, RuntimeWarning, stacklevel=stacklevel)
-    if part != known.mean and _overflows(result, known, array, mask, axes, skipna):
-        warnings.warn(
-            f"overflow in compute_mean: a mean is beyond the largest {part}",
-            RuntimeWarning,
-            stacklevel=stacklevel,
-        )
-    if part is not result_dtype:
-        result = result.astype(result_dtype)
-    if shows_masks:
-        unmasked = np.ma.nomask if given.valid is None else False
-        gone = _where_none(array, mask, axes, keepdims, skipna) if empty else unmasked
-        result = np.ma.MaskedArray(result, gone)
+        _check_out(out, masked=True)
+        plain = np.empty(out.shape, out.dtype)
+    means, complaints = _means(array, mask, axis, dtype, plain, keepdims, skipna)
+    gone: Any = np.ma.nomask if given.valid is None else False
+    if _EMPTY in complaints:
+        complaints.remove(_EMPTY)
+        gone = _where_none(array, mask, axis, keepdims, skipna)
+    result = np.ma.MaskedArray(means, gone)
     if out is not None:
-        (out if shows_masks else np.asarray(out))[...] = result
-        return out
+        out[...] = result
+        return out, complaints
+    return result if result.ndim else result[()], complaints
+
+
+def _place(a: NDArray[Any]) -> tuple[Any, tuple[int, ...] | None]:
+    """Return where an array begins, and its strides unless it is of C order."""
+    if a.flags.c_contiguous:
+        return _begin(a), None
+    # A view of the first element alone is of C order, and begins where all of them do.
+    return _begin(a[_FIRST * a.ndim]), a.strides
+
+
+def _begin(a: NDArray[Any]) -> Any:
+    """Return where an array of C order begins."""
+    try:
+        return _from_buffer(a)
+    except (TypeError, ValueError):  # of a dtype that Python's buffers do not know
+        return ffi.cast("void *", a.__array_interface__["data"][0])
+
+
+def _cast(dtype: np.dtype[Any], means: NDArray[Any]) -> Any:
+    result = means.astype(dtype)
     return result if result.ndim else result[()]
 
 
-def _call(
-    array: NDArray[Any],
-    tag: int,
-    mask: NDArray[Any] | None,
-    axes: int,
-    skipna: bool,
-    result: NDArray[Any],
-) -> tuple[int, int]:
-    """Return the library's status, and in how many means no element counts."""
-    described, *_alive = _describe_array(array, tag)
-    out, *_out_alive = _describe_array(result, _tag_of_result(result.dtype))
-    flags = lib.MEAN_SKIP_NAN if skipna else 0
-    if mask is None and not skipna:
-        return lib.mean_reduce(described, ffi.NULL, axes, flags, out, ffi.NULL), 0
-    where, *_mask_alive = (ffi.NULL,) if mask is None else _describe_array(mask, _TAGS["bool"])
-    empty = ffi.new("size_t *")
-    status = lib.mean_reduce(described, where, axes, flags, out, empty)
-    return status, empty[0]
+def _overflows(narrow: NDArray[Any], wide: NDArray[Any]) -> bool:
+    return bool((np.isinf(narrow) & np.isfinite(wide)).any())
 
 
 _ARRAY, _REDUCTION = ffi.typeof("mean_array *"), ffi.typeof("mean_reduction *")
@@ -454,14 +473,6 @@ def _describe(shape: tuple[int, ...], strides: tuple[int, ...] | None, tag: int)
     return described, shape_in_c, strides_in_c
 
 
-def _describe_array(array: NDArray[Any], tag: int) -> tuple[Any, ...]:
-    """Return a `mean_array`, and what must live as long as it."""
-    strides = None if array.flags.c_contiguous else array.strides
-    described, *alive = _describe(array.shape, strides, tag)
-    described.data = ffi.cast("void *", array.__array_interface__["data"][0])
-    return described, *alive, array
-
-
 def _tag_of_result(dtype: np.dtype[Any]) -> int:
     known = _look_at(dtype)
     assert known is not None  # the library has a tag for what it makes
@@ -474,15 +485,24 @@ def _result_shape(shape: tuple[int, ...], axes: int, keepdims: bool) -> tuple[in
     return tuple(n for k, n in enumerate(shape) if not axes >> k & 1)
 
 
+def _plain_axis(axis: Any) -> int | tuple[int, ...] | None:
+    """Return Python's own integers: of truth values, which equal some, there is no axis."""
+    if axis is None or type(axis) is int:
+        return axis
+    plain = []
+    for one in axis if isinstance(axis, tuple) else (axis,):
+        if isinstance(one, (bool, np.bool_)):
+            raise TypeError(f"axis must be an integer or a tuple of them, not {axis}")
+        plain.append(operator.index(one))
+    return tuple(plain)
+
+
 def _axes(axis: int | tuple[int, ...] | None, ndim: int) -> int:
     """Return the axes as bits, counted from the first one."""
     if axis is None:
         return (1 << ndim) - 1
     bits = 0
-    for one in axis if isinstance(axis, tuple) else (axis,):
-        if isinstance(one, (bool, np.bool_)):
-            raise TypeError(f"axis must be an integer or a tuple of them, not {axis}")
-        k = operator.index(one)
+    for k in axis if isinstance(axis, tuple) else (axis,):
         if not -ndim <= k < ndim:
             raise AxisError(k, ndim)
         if bits >> k % ndim & 1:
@@ -491,7 +511,7 @@ def _axes(axis: int | tuple[int, ...] | None, ndim: int) -> int:
     return bits
 
 
-def _check_out(out: object, shape: tuple[int, ...], *, masked: bool) -> None:
+def _check_out(out: object, *, masked: bool = False) -> None:
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out must be a numpy.ndarray, not {type(out).__name__}")
     if masked and type(out) is np.ma.MaskedArray:
@@ -502,27 +522,22 @@ def _check_out(out: object, shape: tuple[int, ...], *, masked: bool) -> None:
         refuse_subclass(out)
     if not out.flags.writeable:
         raise ValueError("out is read-only; pass an array that can be written to")
-    if out.shape != shape:
-        detail = f"got out of shape {out.shape} for a result of shape {shape}"
-        raise MeanError(Status.BAD_SHAPE, detail)
 
 
 def _result_dtype(
-    of: np.dtype[Any], default: np.dtype[Any], dtype: DTypeLike | None, out: NDArray[Any] | None
+    of: np.dtype[Any],
+    default: np.dtype[Any],
+    dtype: np.dtype[Any] | None,
+    out: np.dtype[Any] | None,
 ) -> np.dtype[Any]:
-    """Return the dtype to round to, in native byte order."""
-    if dtype is None and out is None:
-        return default
-    if dtype is None:
-        assert out is not None
-        wanted = out.dtype if out.dtype.isnative else out.dtype.newbyteorder("=")
-        if not np.can_cast(default, wanted, "same_kind"):
-            raise TypeError(f"out has dtype {out.dtype}, to which no {default} can be cast")
-    else:
-        wanted = np.dtype(dtype)
-        wanted = wanted if wanted.isnative else wanted.newbyteorder("=")
-        if out is not None and not np.can_cast(wanted, out.dtype, "safe"):
-            raise TypeError(f"out has dtype {out.dtype}, which does not hold every {wanted}")
+    """Return the dtype to round to, in native byte order, where one or both are given."""
+    wanted = out if dtype is None else dtype
+    assert wanted is not None
+    wanted = wanted if wanted.isnative else wanted.newbyteorder("=")
+    if dtype is None and not np.can_cast(default, wanted, "same_kind"):
+        raise TypeError(f"out has dtype {out}, to which no {default} can be cast")
+    if dtype is not None and out is not None and not np.can_cast(wanted, out, "safe"):
+        raise TypeError(f"out has dtype {out}, which does not hold every {wanted}")
     if of.kind in _TIMES:
         if wanted != default or dtype is not None:
             raise TypeError(
@@ -564,7 +579,7 @@ def _what_counts(given: Input, where: ArrayLike, skipna: bool) -> NDArray[np.boo
 def _where_none(
     array: NDArray[Any],
     mask: NDArray[np.bool_] | None,
-    axes: int,
+    axis: int | tuple[int, ...] | None,
     keepdims: bool,
     skipna: bool,
 ) -> NDArray[np.bool_]:
@@ -572,26 +587,7 @@ def _where_none(
     counts = np.broadcast_to(np.True_ if mask is None else mask, array.shape)
     if skipna:
         counts = counts & ~np.isnan(array)
-    along = tuple(k for k in range(array.ndim) if axes >> k & 1)
-    return np.asarray(~counts.any(axis=along, keepdims=keepdims))
-
-
-def _overflows(
-    result: NDArray[Any],
-    known: _Dtype,
-    array: NDArray[Any],
-    mask: NDArray[Any] | None,
-    axes: int,
-    skipna: bool,
-) -> bool:
-    """Whether a mean is infinite only since its dtype is narrower than the elements'."""
-    if not np.isinf(result).any():
-        return False
-    wide: NDArray[Any] = np.empty(result.shape, known.mean)
-    _call(array, known.tag, mask, axes, bool(skipna), wide)
-    return bool((np.isinf(result.real) & np.isfinite(wide.real)).any()) or bool(
-        (np.isinf(result.imag) & np.isfinite(wide.imag)).any()
-    )
+    return np.asarray(~counts.any(axis=axis, keepdims=bool(keepdims)))
 
 
 def _refused(

@@ -1064,6 +1064,27 @@ def test_one_call_after_the_other_is_by_itself(shape, order):
         assert all(map(same, kept[:half], kept[half:]))
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_one_call_after_the_other_has_its_own_result(order):
+    """And if axes, a dtype or an array for the result are the only thing in which they differ."""
+    a = np.array(np.random.default_rng(33).random((5, 4)), "f4", order=order)
+    shapes = {(0,): (4,), 1: (5,), (1, 0): (), (): (5, 4), None: ()}
+    for axis, shape in [*shapes.items()] * 2:
+        for where in (True, a > 0.5, a[:1] > 0.5, [[True]] * 5):
+            for dtype in (None, "f2", np.float32, "f8", np.dtype(">f8"), "c16"):
+                check(a, axis=axis, where=where, dtype=dtype)
+            for of in ("f4", "f8", ">f4", "c8"):
+                check(a, np.empty(shape, of), axis=axis, where=where)
+                check(a, np.empty(shape, of), axis=axis, where=where, dtype="f4")
+        with pytest.raises(MeanError, match=r"out of shape \(3,\) for a result"):
+            compute_mean(a, axis, out=np.empty(3))
+        with pytest.raises(ValueError, match="read-only"):
+            compute_mean(a, axis, out=np.broadcast_to(np.float32(0), shape))
+    for axis in (True, np.True_, (True,)):  # equal to 1
+        with pytest.raises(TypeError):
+            compute_mean(a, axis)
+
+
 def test_no_elements_and_a_mask_are_named_in_the_error():
     a, mask = np.empty((0, 3)), np.empty((0, 3), bool)
     for _ in range(2):
