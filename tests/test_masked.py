@@ -70,7 +70,9 @@ def test_masked_values():
     assert (columns[0], np.isnan(columns.data[2])) == (2, True)
     assert compute_mean(A, axis=0, skipna=True).mask.tolist() == [False, True, True]
     assert compute_mean(A, axis=0, where=[True, True, False]).mask.tolist() == [False, True, True]
-    assert compute_mean(A, skipna=True, keepdims=True).tolist() == [[2]]
+    for keepdims in (True, np.True_):
+        assert compute_mean(A, skipna=True, keepdims=keepdims).tolist() == [[2]]
+        assert compute_mean(A[:, 1:2], keepdims=keepdims).tolist() == [[None]]
     assert compute_mean(np.ma.array([1, 2**53, 1], mask=[0, 1, 0])) == 1
 
 
