@@ -81,6 +81,9 @@ pub(crate) const FEW: u64 = 64;
 /// A narrow table is not made wider than leaves so many rows: to add up a column's copies costs as
 /// much as some rows.
 pub const WORTH_A_COPY: usize = 32;
+/// How wide it is made, if that leaves so many rows: the wider, the less it gains. (A group is to be
+/// filled; some more hide what each of them waits for; of many the last is a smaller part.)
+const WIDE: [(usize, usize); 3] = [(MOST, WORTH_A_COPY), (128, 128), (256, 512)];
 /// With so many rows or fewer, two of them tell the anchors, 2^SLACK higher: a second look at all
 /// costs more.
 const FEWER: usize = 16;
@@ -174,7 +177,8 @@ pub struct Shape {
 impl Shape {
     /// Of a table with `n` elements in each column: a narrow one is made wider.
     pub fn new(n: usize, columns: usize) -> Self {
-        let copies = (TILE / columns).min(n / WORTH_A_COPY).max(1);
+        let copies = WIDE.map(|(width, rows)| (width / columns).min(n / rows));
+        let copies = copies.into_iter().fold(1, usize::max);
         Self { rows: n.div_ceil(copies), columns, copies, grouped: false, n: n as u64 }
     }
 
@@ -204,6 +208,15 @@ pub(crate) fn means_of_columns<E: Float>(
 ) -> Vec<usize> {
     assert!(means.len() == shape.columns && shape.n > 0 && shape.rows as u64 <= MOST_ROWS);
     assert!(shape.copies == 1 || shape.copies * shape.columns <= TILE);
+    // What a table leaves over of a group is added for nothing: so of a narrow one groups are half as wide.
+    let by_vector = shape.n > FEW && !E::BINARY.is_narrow() && !shape.grouped;
+    let level = match level {
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        Level::Avx512(_) if !by_vector && shape.columns * shape.copies < MOST => {
+            level.as_avx2().map_or(level, |simd| simd.level())
+        }
+        _ => level,
+    };
     dispatch!(level, simd => {
         if has_fma(simd) {
             means_at::<_, E, true>(simd, table, shape, means)
