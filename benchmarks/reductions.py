@@ -104,11 +104,14 @@ def skips(rounds):
 
 
 def small(rounds):
-    """Yield the figures of a small array with an axis, with a NaN to skip and with a mask."""
+    """Yield the figures of a small array with axes, another result, a mask and a NaN to skip."""
     a = np.random.default_rng(0).random((3, 4))
     half = a < 0.5
     for axis in 0, 1:
         yield compare(f"axis {axis}", a, "numpy", 2, 4, rounds, axis=axis)
+    yield compare("axes (0, 1)", a, "numpy", 1, 2, rounds, axis=(0, 1))
+    yield compare("dtype float32", a, "numpy", 1, 2, rounds, axis=0, dtype=np.float32)
+    yield compare("out", a, "numpy", 1, 2, rounds, axis=0, out=np.empty(4))
     yield compare("where", a, "numpy", 2, 4, rounds, where=half)
     a[1, 2] = np.nan
     yield compare("skipna", a, "np.nanmean", 2, 4, rounds, np.nanmean, SKIPPING)

@@ -1283,6 +1283,44 @@ def test_a_dtype_without_a_mean_is_refused_by_name(dtype):
 # Shapes without end, and memory.
 
 
+def layouts(a):
+    """Yield an array of the same elements in memory of each kind."""
+    yield from (a, a[..., ::-1].copy()[..., ::-1], a[:, ::-1].copy()[:, ::-1], np.asfortranarray(a))
+    yield np.moveaxis(np.moveaxis(a, 0, -1).copy(), -1, 0)
+    yield np.repeat(a, 2, axis=-1)[..., ::2]
+    yield np.repeat(a, 3, axis=-2)[..., 1::3, :]
+    yield np.frombuffer(b"-" + a.tobytes(), np.uint8)[1:].view(a.dtype).reshape(a.shape)
+    if a.dtype.kind != "V":
+        yield a.byteswap().view(a.dtype.newbyteorder())
+
+
+SMALL_TABLES = [
+    *[(130, 2, 2), (90, 128, 3), (70, 65, 4), (55, 3, 5), (40, 9, 8), (33, 17, 12), (20, 8, 32)],
+    *[(300, 3, 2), (12, 64, 31), (9, 2, 128), (3, 5, 7, 6, 4)],
+]
+
+
+@pytest.mark.parametrize("dtype", [d for d in DTYPES if d.kind not in "mM"], ids=named)
+def test_small_tables_are_read_side_by_side(dtype):
+    """Some hundred columns at once, of as many tables as have them, in any layout."""
+    rng = np.random.default_rng(34)
+    for shape in SMALL_TABLES:
+        whole = rng.integers(0, 2 if dtype.kind == "b" else 100, shape)
+        # A division of integers, and one more rounding, which does no harm: see `finish.rs`.
+        means = [(axis, whole.mean(axis=axis)) for axis in (-2, 0, (0, -2), (1, -1))]
+        for a in layouts(whole.astype(dtype)):
+            for axis, wanted in means:
+                assert same(compute_mean(a, axis), wanted.astype(result_dtype(dtype)))
+
+
+@pytest.mark.parametrize("flavour", ["alike", "any"])
+@every_float
+def test_small_tables_of_any_numbers(dtype, flavour):
+    rng = np.random.default_rng(35)
+    for shape in SMALL_TABLES[2:6]:
+        check(fill(dtype, shape, flavour, 0.02, rng), axis=1)
+
+
 def test_what_is_repeated_is_read_once():
     a = np.arange(24.0).reshape(2, 3, 4)
     many = np.broadcast_to(a[:, None], (2, 10**12, 3, 4))

@@ -86,3 +86,90 @@ pub(crate) unsafe fn gather_every<E: Element>(packed: &mut [E], data: *const u8,
         *x = unsafe { element.cast::<E>().read_unaligned() };
     }
 }
+
+/// The same of so few elements that to call what copies memory would take longer.
+///
+/// # Safety
+///
+/// That of `gather`.
+#[inline(always)]
+pub(crate) unsafe fn gather_few<E: Element>(packed: &mut [E], data: *const u8, stride: isize) {
+    if stride != size_of::<E>() as isize {
+        // SAFETY: that of the caller; so also below.
+        return unsafe { gather_every(packed, data, stride) };
+    }
+    match packed.len() {
+        // SAFETY: as above.
+        8.. => unsafe { copy_in_arrays::<E, 8>(packed, data) },
+        // SAFETY: as above.
+        4.. => unsafe { copy_in_arrays::<E, 4>(packed, data) },
+        // SAFETY: as above.
+        _ => unsafe { gather_every(packed, data, stride) },
+    }
+}
+
+/// Copies elements that lie side by side: the last array, if there is more, once more in part.
+///
+/// # Safety
+///
+/// There must be as many elements, of any alignment, and at least an array.
+#[inline(always)]
+unsafe fn copy_in_arrays<E: Copy, const N: usize>(packed: &mut [E], data: *const u8) {
+    // SAFETY: the caller vouches for these elements; so also below.
+    unsafe { copy_arrays(packed.as_chunks_mut::<N>().0, data, size_of::<[E; N]>() as isize) };
+    let rest = packed.len() - N;
+    if let Some(last) = packed.last_chunk_mut::<N>() {
+        // SAFETY: as above.
+        *last = unsafe { data.cast::<E>().wrapping_add(rest).cast::<[E; N]>().read_unaligned() };
+    }
+}
+
+/// Copies runs of `len` elements, of which the first are `apart` bytes apart, side by side.
+///
+/// # Safety
+///
+/// There must be as many elements, of any alignment, in each run.
+pub(crate) unsafe fn gather_runs<E: Element>(
+    packed: &mut [E],
+    len: usize,
+    data: *const u8,
+    apart: isize,
+    stride: isize,
+) {
+    let known = if stride == size_of::<E>() as isize { len } else { 0 };
+    let mut done = packed.len() - packed.len() % len;
+    let runs = &mut packed[..done];
+    // (Of a length that the compiler knows a run is a load and a store or two.)
+    match known {
+        // SAFETY: the caller vouches for these runs; so also below.
+        2 => unsafe { copy_arrays(runs.as_chunks_mut::<2>().0, data, apart) },
+        // SAFETY: as above.
+        3 => unsafe { copy_arrays(runs.as_chunks_mut::<3>().0, data, apart) },
+        // SAFETY: as above.
+        4 => unsafe { copy_arrays(runs.as_chunks_mut::<4>().0, data, apart) },
+        // SAFETY: as above.
+        8 => unsafe { copy_arrays(runs.as_chunks_mut::<8>().0, data, apart) },
+        _ => done = 0,
+    }
+    let data = data.wrapping_offset(apart * (done / len) as isize);
+    for (i, run) in packed[done..].chunks_mut(len).enumerate() {
+        // SAFETY: the caller vouches for them.
+        unsafe { gather_few(run, data.wrapping_offset(apart * i as isize), stride) };
+    }
+}
+
+/// # Safety
+///
+/// There must be as many arrays, of any alignment, `apart` bytes apart.
+#[inline(always)]
+unsafe fn copy_arrays<E: Copy, const N: usize>(
+    packed: &mut [[E; N]],
+    data: *const u8,
+    apart: isize,
+) {
+    for (i, array) in packed.iter_mut().enumerate() {
+        let data = data.wrapping_offset(apart * i as isize);
+        // SAFETY: the caller vouches for it.
+        *array = unsafe { data.cast::<[E; N]>().read_unaligned() };
+    }
+}

@@ -216,9 +216,8 @@ unsafe fn means<E: Element>(job: &Job) -> usize {
     if let Some(table) = &mut table {
         let mut means = vec![];
         loop {
-            let (first, step) = (table.place(0).out, table.columns().out);
             let open = table.means(*format, &mut means);
-            put(first, step, &means);
+            table.put_means(&means, put);
             for column in open {
                 cell.move_to(table.place(column));
                 let mean =

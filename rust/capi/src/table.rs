@@ -1,6 +1,6 @@
 //! Cells side by side as the columns of a table: what lies together in memory is averaged together.
 
-use crate::gather::{gather, Source};
+use crate::gather::{gather, gather_few, gather_runs, Source};
 use crate::layout::{Axis, Odometer, Place};
 use mean_core::{
     transpose, vectorize, Ahead, Binary, Element, Level, Lines, Reading, Rows, Shape, MOST_ROWS,
@@ -24,11 +24,23 @@ const SHORT: usize = 128;
 /// Rows of so many elements are asked for early where they are far; those of narrow tables follow one another.
 const WIDE: usize = TILE / 2;
 
-/// The elements of the cells along one axis: a column for each.
+/// Whether tables of `n` rows are better copied side by side, as one: what each costs by itself is as much as to
+/// copy so few elements.
+fn is_small(n: usize, columns: usize) -> bool {
+    match columns {
+        ..=8 => n <= 128,
+        ..32 => n <= 64,
+        _ => n.saturating_mul(columns) <= 256,
+    }
+}
+
+/// The elements of the cells along one axis, or two: a column for each.
 pub(crate) struct Table<'a, E> {
     level: Level,
     source: &'a Source<'a>,
     columns: Axis,
+    /// The axis of small tables that are one.
+    joined: Axis,
     tables: Odometer<'a>,
     /// The columns in hand: the first, and how many at most.
     slab: usize,
@@ -63,10 +75,10 @@ impl<'a, E: Element> Table<'a, E> {
         first: Place,
         format: Binary,
     ) -> Option<Self> {
-        let (&columns, outer) = cells.split_last()?;
+        let (&columns, mut outer) = cells.split_last()?;
         let n = source.axes.iter().fold(1_usize, |n, axis| n.saturating_mul(axis.len));
         let counted = source.mask.is_none() && source.skip.is_none();
-        if !counted || columns.len < WORTH_A_TABLE || n as u64 > MOST_ROWS {
+        if !counted || n as u64 > MOST_ROWS {
             return None;
         }
         let (run, row) = source.axes.last().map_or((1, 0), |axis| (axis.len, axis.data));
@@ -76,17 +88,30 @@ impl<'a, E: Element> Table<'a, E> {
         let side_by_side = plain && row == size;
         let apart = side_by_side && source.axes.len() == 1 && E::takes_rows(level, n, format);
         let together = apart || run <= FEW || columns.data < row;
-        let short = n <= SHORT && !apart && columns.len < WORTH_A_TABLE_OF_SHORT;
-        if !together || short {
+        let mut joined = Axis { len: 1, data: 0, mask: 0, out: 0 };
+        if let Some((&axis, others)) = outer.split_last() {
+            if columns.data < row && is_small(n, columns.len) {
+                (joined, outer) = (axis, others);
+            }
+        }
+        let is_joined = joined.len > 1;
+        let width = columns.len * joined.len;
+        let short = n <= SHORT && !apart && width < WORTH_A_TABLE_OF_SHORT;
+        if !together || short || width < WORTH_A_TABLE {
             return None;
         }
-        let mut shape = Shape::new(n, columns.len);
+        let mut shape = Shape::new(n, width);
+        // (Runs are transposed, which is worth more than wider rows.)
+        if is_joined || side_by_side && columns.len >= ROWS {
+            (shape.copies, shape.rows) = (1, n);
+        }
         // Rows that follow one another are one row; of several axes only those of the last.
         let fits = |copies: &usize| source.axes.len() == 1 || run % copies == 0;
         let widest = (1..=shape.copies).rev().find(fits).unwrap_or(1);
         let dense = row == size * columns.len as isize && (widest > 1 || shape.copies == 1);
-        let beside = plain && columns.data == size && (dense || shape.copies == 1);
+        let beside = plain && !is_joined && columns.data == size && (dense || shape.copies == 1);
         let grouped = side_by_side
+            && !is_joined
             && source.axes.len() > 1
             && columns.data == size * run as isize
             && n / run >= WORTH_A_COPY;
@@ -96,7 +121,7 @@ impl<'a, E: Element> Table<'a, E> {
             shape.rows = n.div_ceil(shape.copies);
             shape.grouped = grouped;
         }
-        let runs = side_by_side && !in_place && shape.copies == 1;
+        let runs = side_by_side && !is_joined && !in_place && shape.copies == 1;
         let row = columns.len * shape.copies;
         let pitch = (in_place && dense && source.axes.len() == 1).then_some(row);
         let elements = cells.iter().fold(n, |n, axis| n.saturating_mul(axis.len));
@@ -109,16 +134,17 @@ impl<'a, E: Element> Table<'a, E> {
         let ahead = (columns.data.unsigned_abs() >= run.saturating_mul(size_of::<E>()))
             .then(|| Ahead::of(elements.saturating_mul(size_of::<E>())))
             .flatten();
-        let slab = match (runs && !apart, grouped) {
+        let slab = match (is_joined || runs && !apart, grouped) {
             (true, _) => SLAB_OF_RUNS,
             (_, true) => TILE / run,
             _ => SLAB.max(reading.tile()),
         };
-        shape.columns = columns.len.min(slab);
+        shape.columns = width.min(slab);
         Some(Self {
             level,
             source,
             columns,
+            joined,
             tables: Odometer::new(outer, first),
             slab: 0,
             most: slab,
@@ -134,9 +160,27 @@ impl<'a, E: Element> Table<'a, E> {
         })
     }
 
-    /// The axis of the columns.
-    pub fn columns(&self) -> Axis {
-        self.columns
+    /// All columns, of which some are in hand.
+    fn width(&self) -> usize {
+        self.columns.len * self.joined.len
+    }
+
+    /// Gives `put` the means of the columns in hand: where in the result some begin, and bytes from one to the next.
+    pub fn put_means(&self, means: &[u64], mut put: impl FnMut(isize, isize, &[u64])) {
+        let Self { columns, joined, .. } = self;
+        let is_one_axis = joined.out == columns.out * columns.len as isize;
+        let mut from = 0;
+        while from < means.len() {
+            let left = means.len() - from;
+            let some = if is_one_axis { left } else { left.min(self.to_next_table(from)) };
+            put(self.place(from).out, columns.out, &means[from..from + some]);
+            from += some;
+        }
+    }
+
+    /// Columns from one on that are of the same table.
+    fn to_next_table(&self, column: usize) -> usize {
+        self.columns.len - (self.slab + column) % self.columns.len
     }
 
     /// Makes `means` the encodings of the means of the columns in hand, and returns the columns of which
@@ -162,15 +206,21 @@ impl<'a, E: Element> Table<'a, E> {
 
     /// Where a column is.
     pub fn place(&self, column: usize) -> Place {
-        self.tables.place.moved(&self.columns, (self.slab + column) as isize)
+        let (mut table, mut column) = (0, self.slab + column);
+        if column >= self.columns.len {
+            (table, column) = (column / self.columns.len, column % self.columns.len);
+        }
+        let place = self.tables.place.moved(&self.joined, table as isize);
+        place.moved(&self.columns, column as isize)
     }
 
     /// Goes to the next columns; false after the last.
     pub fn advance(&mut self) -> bool {
+        let width = self.width();
         self.slab += self.shape.columns;
-        let more = self.slab < self.columns.len || self.tables.advance();
-        self.slab %= self.columns.len;
-        self.shape.columns = (self.columns.len - self.slab).min(self.most);
+        let more = self.slab < width || self.tables.advance();
+        self.slab %= width;
+        self.shape.columns = (width - self.slab).min(self.most);
         more
     }
 
@@ -206,8 +256,13 @@ impl<'a, E: Element> Table<'a, E> {
 
     /// The first element in one of the n rows before any were put side by side.
     #[inline(always)]
-    fn start_of_row(&self, mut row: usize) -> *const u8 {
-        let mut place = self.place(0);
+    fn start_of_row(&self, row: usize) -> *const u8 {
+        self.place_in_row(self.place(0), row)
+    }
+
+    /// The same of a column that is at `place`.
+    #[inline(always)]
+    fn place_in_row(&self, mut place: Place, mut row: usize) -> *const u8 {
         if let Some((outermost, inner)) = self.source.axes.split_first() {
             for axis in inner.iter().rev() {
                 place = place.moved(axis, (row % axis.len) as isize);
@@ -216,6 +271,24 @@ impl<'a, E: Element> Table<'a, E> {
             place = place.moved(outermost, row as isize);
         }
         self.source.data.wrapping_offset(place.data)
+    }
+
+    /// Copies a row of small tables side by side.
+    fn pack_joined(&mut self, to: usize, row: usize, columns: Range<usize>) {
+        let len = self.columns.len;
+        let first = self.to_next_table(columns.start).min(columns.len());
+        let data = self.place_in_row(self.place(columns.start), row);
+        let packed = &mut self.buffer[to..to + columns.len()];
+        let (head, others) = packed.split_at_mut(first);
+        // SAFETY: elements of a row of one table; `new`'s caller vouches for them.
+        unsafe { gather_few(head, data, self.columns.data) };
+        let back = self.columns.data * (len - first) as isize;
+        let next = data.wrapping_offset(self.joined.data - back);
+        // SAFETY: the same row of the next tables, or none; as above.
+        unsafe { gather_runs(others, len, next, self.joined.data, self.columns.data) };
+        if self.source.swapped {
+            packed.iter_mut().for_each(|x| *x = x.swap_bytes());
+        }
     }
 }
 
@@ -293,6 +366,14 @@ impl<E: Element> Rows<E> for Table<'_, E> {
                 width,
             );
             return std::array::from_fn(|k| &self.buffer[k * width..(k + 1) * width]);
+        }
+        if self.joined.len > 1 {
+            for (k, row) in rows.enumerate() {
+                self.pack_joined(k * width, row, columns.clone());
+            }
+            return std::array::from_fn(|k| {
+                self.buffer.get(k * width..(k + 1) * width).unwrap_or(&[])
+            });
         }
         let mut in_place = [std::ptr::null(); ROWS];
         for (k, row) in rows.enumerate() {
