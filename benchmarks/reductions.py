@@ -55,6 +55,14 @@ def axes(rounds):
             yield compare(f"axis {some}", a, "numpy", 1, 1.5, rounds, memory=a, axis=some)
 
 
+def tables(rounds):
+    """Yield the figures of many small tables."""
+    rng = np.random.default_rng(0)
+    for shape in (16384, 2, 2), (4096, 4, 3), (2048, 4, 8), (512, 8, 16):
+        a = rng.random(shape)
+        yield compare("axis 1", a, "numpy", 2, 4, rounds, memory=a, axis=1)
+
+
 def strides(rounds):
     """Yield the figures of views, in cache and from DRAM."""
     rng = np.random.default_rng(0)
@@ -119,5 +127,5 @@ def small(rounds):
 
 def figures(rounds):
     """Yield all of them."""
-    for part in axes, strides, dtypes, skips, small:
+    for part in axes, tables, strides, dtypes, skips, small:
         yield from part(rounds)

@@ -212,15 +212,13 @@ def compute_mean(
     >>> print(compute_mean([1.0, np.nan, 4.0], skipna=True))
     2.5
     """
+    some = None
     if type(a) is not _ndarray:
         given = as_input(a)
-        if given.masked or given.valid is not None:
-            means, complaints = _means_of_some(given, axis, dtype, out, keepdims, where, skipna)
-            for complaint in complaints:
-                warnings.warn(complaint, RuntimeWarning, stacklevel=2)
-            return means
         a = given.array
-    if where is True and not skipna and dtype is None and out is None:
+        if given.masked or given.valid is not None:
+            some = given
+    if some is None and where is True and not skipna and dtype is None and out is None:
         if axis is None and not keepdims:
             try:
                 short_cut = _OF_FLOAT64 if a.dtype is _FLOAT64 else _SHORT_CUTS.get(a.dtype)
@@ -246,10 +244,13 @@ def compute_mean(
                 result = means if plan.finish is None else plan.finish(means)
                 plans.append(plan)
                 return result
-    mask = None
-    if where is not True:
-        mask = where if type(where) is _ndarray and where.dtype is _BOOL else as_mask(where)
-    means, complaints = _means(a, mask, axis, dtype, out, keepdims, skipna)
+    if some is None:
+        mask = None
+        if where is not True:
+            mask = where if type(where) is _ndarray and where.dtype is _BOOL else as_mask(where)
+        means, complaints = _means(a, mask, axis, dtype, out, keepdims, skipna)
+    else:
+        means, complaints = _means_of_some(some, axis, dtype, out, keepdims, where, skipna)
     for complaint in complaints:
         warnings.warn(complaint, RuntimeWarning, stacklevel=2)
     return means
@@ -359,18 +360,19 @@ def _means(
     skipna: bool,
 ) -> tuple[Any, list[str]]:
     """Return what `compute_mean` promises of the elements that count, and what to warn of."""
-    data, strides = _place(a)
+    # First what may call methods of the caller's, which may do anything, even to the array.
+    wanted = None if dtype is None else np.dtype(dtype)
+    axis, keepdims, skipna = _plain_axis(axis), bool(keepdims), bool(skipna)
     mask_data = of_mask = of_out = None
-    if mask is not None:
-        mask_data, mask_strides = _place(mask)
-        of_mask = mask.shape, mask_strides
     if out is not None:
         _check_out(out)
         of_out = out.shape, out.dtype
+    if mask is not None:
+        mask_data, mask_strides = _place(mask)
+        of_mask = mask.shape, mask_strides
+    data, strides = _place(a)
     # (By name: seconds and 1000 milliseconds are equal dtypes, and not the same.)
     name = a.dtype.str if a.dtype.kind in _TIMES else a.dtype
-    wanted = None if dtype is None else np.dtype(dtype)
-    axis, keepdims, skipna = _plain_axis(axis), bool(keepdims), bool(skipna)
     key = (a.shape, name, axis, keepdims, strides, skipna, of_mask, wanted, of_out)
     plan = None
     try:
@@ -379,7 +381,7 @@ def _means(
             plan = plans.pop()
     except IndexError:  # another thread was faster
         pass
-    except TypeError:  # not hashable: for once
+    except TypeError:  # not hashable: such dtypes are refused
         plans = []
     plan = plan or _Plan(*key)
     # (`a` and `mask` hold their memory until the call has returned.)
@@ -554,7 +556,7 @@ def _result_dtype(
         raise TypeError(
             f"the mean of {of} is complex, and {wanted} is not; pass a.real to average that"
         )
-    return wanted
+    return known.mean  # without what else `dtype` may carry: an equal one may have made the plan
 
 
 def _what_counts(given: Input, where: ArrayLike, skipna: bool) -> NDArray[np.bool_] | None:

@@ -58,13 +58,21 @@ def test_the_environment_does_not_matter(mxcsr, dtype, bits):
     ]
     expected = [exact_mean(array) for array in arrays]
     results = []
+    # And tables: of the same numbers, and of integers.
+    tables = [
+        rng.normal(size=(9, 50)).astype(dtype),
+        rng.integers(-(2**53) // 9, 2**53 // 9, (9, 50)),
+    ]
+    of_tables = [np.array([exact_mean(column) for column in table.T]) for table in tables]
     mxcsr.set(DEFAULT | bits)
     try:
         for array in arrays:
             results.append(compute_mean(array))
+        means = [compute_mean(table, axis=0) for table in tables]
         found = mxcsr.get()
     finally:
         mxcsr.set(DEFAULT)
     control = ~0x3F  # the sticky flags are the lowest six bits
     assert found & control == DEFAULT | bits
     assert [same(*pair) for pair in zip(results, expected)] == [True] * len(arrays)
+    assert all(map(same, means, of_tables))

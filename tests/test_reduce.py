@@ -501,7 +501,21 @@ def test_integers_are_exact(values, dtype, mean_):
     for order in ("<", ">"):
         a = np.array(values, np.dtype(dtype).newbyteorder(order))
         assert same(compute_mean(a), np.float64(mean_))
-        assert same(compute_mean(np.array([a, a]), axis=1), np.full(2, mean_, float))
+        for count in (2, 20):
+            for table, axis in (np.array([a] * count), 1), (np.array([a] * count).T.copy(), 0):
+                assert same(compute_mean(table, axis), np.full(count, mean_, float))
+
+
+def test_sums_of_integers_beyond_float64():
+    sums = [sign * (2**53 + k) for k in range(-3, 4) for sign in (1, -1)] + [2**62, 1 - 2**62]
+    for n in (3, 5, 7, 1000):
+        table = np.zeros((n, len(sums)), np.int64)
+        table[0], table[-1] = sums, 1
+        means = [Fraction(total + 1, n) for total in sums]
+        # (Python's division of integers is rounded once.)
+        wanted = np.array([mean.numerator / mean.denominator for mean in means])
+        assert same(compute_mean(table, axis=0), wanted)
+        assert same(compute_mean(table.T.copy(), axis=1), wanted)
 
 
 def test_any_byte_but_zero_is_true():
@@ -1083,6 +1097,25 @@ def test_one_call_after_the_other_has_its_own_result(order):
     for axis in (True, np.True_, (True,)):  # equal to 1
         with pytest.raises(TypeError):
             compute_mean(a, axis)
+
+
+def test_a_result_has_nothing_of_another_call():
+    """Of dtypes there are equal ones that carry more."""
+    more = np.dtype("f4", metadata={"more": 1})
+    for dtype in ("f4", more, "f4"):
+        for a in (np.ones((2, 3)), np.ones((2, 3), "f4")):
+            assert compute_mean(a, axis=0, dtype=dtype).dtype.metadata is None
+            assert compute_mean(a.astype(dtype), axis=0).dtype.metadata is None
+
+
+def test_an_array_that_changes_while_its_axes_are_asked_for():
+    class Axis:
+        def __index__(self):
+            a.resize((400, 100, 10), refcheck=False)
+            return 0
+
+    a = np.ones((3, 4))
+    assert compute_mean(a, Axis()).shape == (100, 10)
 
 
 def test_no_elements_and_a_mask_are_named_in_the_error():

@@ -108,27 +108,28 @@ pub(crate) unsafe fn gather_few<E: Element>(packed: &mut [E], data: *const u8, s
     }
 }
 
-/// Copies elements that lie side by side: the last array, if there is more, once more in part.
+/// Copies elements that lie side by side, at least an array of them: the last N in an array that may overlap others.
 ///
 /// # Safety
 ///
-/// There must be as many elements, of any alignment, and at least an array.
+/// There must be as many elements, of any alignment.
 #[inline(always)]
 unsafe fn copy_in_arrays<E: Copy, const N: usize>(packed: &mut [E], data: *const u8) {
     // SAFETY: the caller vouches for these elements; so also below.
     unsafe { copy_arrays(packed.as_chunks_mut::<N>().0, data, size_of::<[E; N]>() as isize) };
-    let rest = packed.len() - N;
+    let Some(before) = packed.len().checked_sub(N) else { return };
     if let Some(last) = packed.last_chunk_mut::<N>() {
         // SAFETY: as above.
-        *last = unsafe { data.cast::<E>().wrapping_add(rest).cast::<[E; N]>().read_unaligned() };
+        *last = unsafe { data.cast::<E>().wrapping_add(before).cast::<[E; N]>().read_unaligned() };
     }
 }
 
-/// Copies runs of `len` elements, of which the first are `apart` bytes apart, side by side.
+/// Copies runs of `len` elements (not 0; of the last perhaps only some), of which the first are `apart` bytes
+/// apart, side by side.
 ///
 /// # Safety
 ///
-/// There must be as many elements, of any alignment, in each run.
+/// There must be these elements, of any alignment.
 pub(crate) unsafe fn gather_runs<E: Element>(
     packed: &mut [E],
     len: usize,

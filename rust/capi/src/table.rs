@@ -6,6 +6,7 @@ use mean_core::{
     transpose, vectorize, Ahead, Binary, Element, Level, Lines, Reading, Rows, Shape, MOST_ROWS,
     ROWS, TILE, WORTH_A_COPY,
 };
+use smallvec::SmallVec;
 use std::ops::Range;
 
 /// Runs of so few neighbours are averaged side by side even where they lie apart.
@@ -21,15 +22,18 @@ const WORTH_A_TABLE: usize = 5;
 const WORTH_A_TABLE_OF_SHORT: usize = 9;
 const SHORT: usize = 128;
 
+/// So many small tables are copied at once.
+const AT_ONCE: usize = 16;
+
 /// Rows of so many elements are asked for early where they are far; those of narrow tables follow one another.
-const WIDE: usize = TILE / 2;
+const WIDE: usize = TILE / 4;
 
 /// Whether tables of `n` rows are better copied side by side, as one: what each costs by itself is as much as to
 /// copy so few elements.
 fn is_small(n: usize, columns: usize) -> bool {
     match columns {
-        ..=8 => n <= 128,
-        ..32 => n <= 64,
+        0..=8 => n <= 128,
+        9..32 => n <= 64,
         _ => n.saturating_mul(columns) <= 256,
     }
 }
@@ -90,7 +94,7 @@ impl<'a, E: Element> Table<'a, E> {
         let together = apart || run <= FEW || columns.data < row;
         let mut joined = Axis { len: 1, data: 0, mask: 0, out: 0 };
         if let Some((&axis, others)) = outer.split_last() {
-            if columns.data < row && is_small(n, columns.len) {
+            if columns.data != 0 && columns.data < row && is_small(n, columns.len) {
                 (joined, outer) = (axis, others);
             }
         }
@@ -273,21 +277,31 @@ impl<'a, E: Element> Table<'a, E> {
         self.source.data.wrapping_offset(place.data)
     }
 
-    /// Copies a row of small tables side by side.
-    fn pack_joined(&mut self, to: usize, row: usize, columns: Range<usize>) {
-        let len = self.columns.len;
-        let first = self.to_next_table(columns.start).min(columns.len());
-        let data = self.place_in_row(self.place(columns.start), row);
-        let packed = &mut self.buffer[to..to + columns.len()];
-        let (head, others) = packed.split_at_mut(first);
-        // SAFETY: elements of a row of one table; `new`'s caller vouches for them.
-        unsafe { gather_few(head, data, self.columns.data) };
+    /// Copies rows of small tables side by side.
+    fn pack_joined(&mut self, rows: Range<usize>, columns: Range<usize>) {
+        let (len, width) = (self.columns.len, columns.len());
+        let first = self.to_next_table(columns.start).min(width);
+        let place = self.place(columns.start);
+        let starts = rows.map(|row| self.place_in_row(place, row));
+        let starts = starts.collect::<SmallVec<[_; ROWS]>>();
         let back = self.columns.data * (len - first) as isize;
-        let next = data.wrapping_offset(self.joined.data - back);
-        // SAFETY: the same row of the next tables, or none; as above.
-        unsafe { gather_runs(others, len, next, self.joined.data, self.columns.data) };
+        for (row, &start) in self.buffer.chunks_exact_mut(width).zip(&starts) {
+            // SAFETY: elements of a row of one table; `new`'s caller vouches for them.
+            unsafe { gather_few(&mut row[..first], start, self.columns.data) };
+        }
+        // (All rows of some tables: their cache lines might not be there any more after those of all others.)
+        let some = AT_ONCE * len;
+        for (i, at) in (first..width).step_by(some).enumerate() {
+            let moved = self.joined.data * (1 + i * AT_ONCE) as isize - back;
+            for (row, &start) in self.buffer.chunks_exact_mut(width).zip(&starts) {
+                let packed = &mut row[at..width.min(at + some)];
+                let data = start.wrapping_offset(moved);
+                // SAFETY: the same row of the next tables; as above.
+                unsafe { gather_runs(packed, len, data, self.joined.data, self.columns.data) };
+            }
+        }
         if self.source.swapped {
-            packed.iter_mut().for_each(|x| *x = x.swap_bytes());
+            self.buffer[..width * starts.len()].iter_mut().for_each(|x| *x = x.swap_bytes());
         }
     }
 }
@@ -368,9 +382,7 @@ impl<E: Element> Rows<E> for Table<'_, E> {
             return std::array::from_fn(|k| &self.buffer[k * width..(k + 1) * width]);
         }
         if self.joined.len > 1 {
-            for (k, row) in rows.enumerate() {
-                self.pack_joined(k * width, row, columns.clone());
-            }
+            self.pack_joined(rows, columns);
             return std::array::from_fn(|k| {
                 self.buffer.get(k * width..(k + 1) * width).unwrap_or(&[])
             });
@@ -440,9 +452,11 @@ mod tests {
         // SAFETY: the elements of `data`.
         let table = unsafe { Table::new(level, &source, &cells, Place::default(), Binary::B64) };
         let mut table: Table<E> = table.expect("so many columns are worth one");
-        table.reading = reading;
-        table.most = SLAB.max(reading.tile());
-        table.shape.columns = table.columns.len.min(table.most);
+        if table.in_place {
+            table.reading = reading;
+            table.most = SLAB.max(reading.tile());
+            table.shape.columns = table.width().min(table.most);
+        }
         let (mut all, mut means) = (vec![], vec![]);
         loop {
             for open in table.means(Binary::B64, &mut means) {
@@ -464,6 +478,11 @@ mod tests {
             [2, 130, 513],
             [1, 3, 4097],
             [2, 1000, 70],
+            // Side by side, of which the last in hand begin in the midst of one:
+            [130, 2, 2],
+            [400, 9, 3],
+            [155, 65, 5],
+            [97, 8, 13],
         ];
         for (name, level) in levels() {
             for shape in shapes {

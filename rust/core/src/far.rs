@@ -22,33 +22,32 @@ pub(crate) const NEAR: usize = 64 << 10;
 pub(crate) const STREAMS: usize = 8;
 
 /// From how many bytes on something is read otherwise: of fewer, in a nearer cache, it would cost a tenth.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
+struct Limits {
     /// What follows in a stream is asked for early.
-    pub ahead: usize,
+    ahead: usize,
     /// A slice is read in several streams.
-    pub streams: usize,
+    streams: usize,
     /// More columns of a table are read in one go.
-    pub long: usize,
+    long: usize,
     /// The next rows of a table are asked for early.
-    pub table: usize,
+    table: usize,
 }
 
 static LIMITS: OnceLock<Limits> = OnceLock::new();
 
-impl Limits {
-    /// These are the limits of this process, if nothing has asked for them yet: else they stay as they are, and
-    /// that is the error. Whatever they are, the mean is the same; so a test can see all ways of reading.
-    pub fn set(self) -> Result<(), Self> {
-        LIMITS.set(self)
-    }
+/// As measured; or in tests all that can be read in streams is.
+fn limits() -> &'static Limits {
+    LIMITS.get_or_init(|| if cfg!(test) { IN_STREAMS } else { measured() })
 }
 
-/// As measured, or set; in unit tests every slice that is long enough is read in streams.
-fn limits() -> &'static Limits {
-    const NEVER: usize = usize::MAX;
-    const IN_TESTS: Limits = Limits { ahead: NEVER, streams: 0, long: NEVER, table: NEVER };
-    LIMITS.get_or_init(|| if cfg!(test) { IN_TESTS } else { measured() })
+const IN_STREAMS: Limits =
+    Limits { ahead: usize::MAX, streams: 0, long: usize::MAX, table: usize::MAX };
+
+/// From now on every slice that is long enough is read in streams, whatever the machine, so that a test can see it:
+/// the mean is the same. False where something has been read in another way already.
+#[doc(hidden)]
+pub fn read_in_streams() -> bool {
+    LIMITS.get_or_init(|| IN_STREAMS).streams == IN_STREAMS.streams
 }
 
 /// As measured on three machines.

@@ -81,9 +81,9 @@ pub(crate) const FEW: u64 = 64;
 /// A narrow table is not made wider than leaves so many rows: to add up a column's copies costs as
 /// much as some rows.
 pub const WORTH_A_COPY: usize = 32;
-/// How wide it is made, if that leaves so many rows: the wider, the less it gains. (A group is to be
-/// filled; some more hide what each of them waits for; of many the last is a smaller part.)
-const WIDE: [(usize, usize); 3] = [(MOST, WORTH_A_COPY), (128, 128), (256, 512)];
+/// How wide it is made, if that leaves so many rows. (A group is to be filled; some more hide what each of them
+/// waits for; and where there is much to read it comes best in long rows.)
+const WIDE: [(usize, usize); 4] = [(MOST, WORTH_A_COPY), (128, 128), (512, 256), (TILE, 512)];
 /// With so many rows or fewer, two of them tell the anchors, 2^SLACK higher: a second look at all
 /// costs more.
 const FEWER: usize = 16;

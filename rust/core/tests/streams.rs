@@ -1,21 +1,12 @@
 //! Slices read in several streams, whatever the machine, against the exact path.
 
-use mean_core::{exact_mean, levels, mean, Float, Level, Limits, BF16, CACHE_LINE, F16};
+use mean_core::{exact_mean, levels, mean, read_in_streams, Float, Level, BF16, CACHE_LINE, F16};
 use rand::{rngs::Xoshiro256PlusPlus, RngExt, SeedableRng};
-use std::sync::Once;
-
-/// Every slice that is long enough, from now on.
-fn read_in_streams() {
-    static ONCE: Once = Once::new();
-    let never = usize::MAX;
-    let limits = Limits { ahead: never, streams: 0, long: never, table: never };
-    ONCE.call_once(|| limits.set().expect("nothing has been read yet"));
-}
 
 /// With elements that do not fit, or are no numbers, here and there.
 #[test]
 fn streams_lose_nothing() {
-    read_in_streams();
+    assert!(read_in_streams());
     fn check<E: Float>(low: f64, odd: &[f64], nearest: impl Fn(f64) -> E) {
         let mut random = Xoshiro256PlusPlus::seed_from_u64(0);
         let mut data: Vec<E> =
@@ -47,7 +38,7 @@ fn assert_same_mean<E: Float>(name: &str, level: Level, data: &[E]) {
 /// line, so there is no head. As many as streams hold at every level, and as many blocks as are read twice.)
 #[test]
 fn streams_and_blocks_end_where_they_do() {
-    read_in_streams();
+    assert!(read_in_streams());
     fn check<E: Float>(lengths: [usize; 3], element: impl Fn(f64) -> E, large: f64) {
         let longest = lengths[2] + 200;
         let data = (0..longest).map(|i| element(1.0 + (i * 7919 % 100) as f64 / 64.0));
@@ -77,7 +68,7 @@ fn streams_and_blocks_end_where_they_do() {
 /// takes it above: their bound has to say so. (The last grid is that of 2^-86.)
 #[test]
 fn what_streams_drop_is_in_their_bound() {
-    read_in_streams();
+    assert!(read_in_streams());
     let n = 999_936 + 32;
     let mut data = vec![2_f64.powi(-88); n + 8];
     let start = data.as_ptr().align_offset(CACHE_LINE);
