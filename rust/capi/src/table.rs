@@ -23,7 +23,7 @@ const WORTH_A_TABLE_OF_SHORT: usize = 9;
 const SHORT: usize = 128;
 
 /// So many small tables are copied at once.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 32;
 
 /// Rows of so many elements are asked for early where they are far; those of narrow tables follow one another.
 const WIDE: usize = TILE / 4;

@@ -81,16 +81,13 @@ fn sums_of_columns<E: Integer + Element>(
     let wide = columns * copies;
     let mut missing = vec![0_u8; wide.min(TILE)];
     let mut sums = vec![0_i128; wide.min(TILE)];
-    let (mut high, mut low) = (vec![0_i64; wide.min(TILE)], vec![0_i64; wide.min(TILE)]);
     for first in (0..wide).step_by(TILE) {
         let width = TILE.min(wide - first);
         let (missing, sums) = (&mut missing[..width], &mut sums[..width]);
         missing.fill(0);
         sums.fill(0);
         for from in (0..rows).step_by(BLOCK_OF_HALVES) {
-            let (high, low) = (&mut high[..width], &mut low[..width]);
-            high.fill(0);
-            low.fill(0);
+            let (mut high, mut low) = ([0_i64; TILE], [0_i64; TILE]);
             let until = rows.min(from + BLOCK_OF_HALVES);
             for from in (from..until).step_by(ROWS) {
                 let until = until.min(from + ROWS);
@@ -100,12 +97,12 @@ fn sums_of_columns<E: Integer + Element>(
                     #[inline(always)]
                     || {
                         for row in &eight[..until - from] {
-                            add_row(row, high, low, missing);
+                            add_row(row, &mut high[..width], &mut low[..width], missing);
                         }
                     },
                 );
             }
-            for ((sum, &high), &low) in sums.iter_mut().zip(&*high).zip(&*low) {
+            for ((sum, &high), &low) in sums.iter_mut().zip(&high).zip(&low) {
                 *sum += (i128::from(high) << 32) + i128::from(low);
             }
         }
