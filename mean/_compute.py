@@ -66,7 +66,7 @@ def _look_at(dtype: np.dtype[Any]) -> _Dtype | None:
     if tag is None:
         return None
     # Without what else the first such dtype may have carried (metadata).
-    plain = np.dtype(dtype.str) if dtype.kind in "biufcmM" else dtype
+    plain = np.dtype(dtype.str if dtype.kind in "biufcmM" else dtype.type)
     native = plain if dtype.isnative else plain.newbyteorder("=")
     mean = np.dtype(np.float64) if dtype.kind in "biu" else native
     known = _Dtype(tag if dtype.isnative else tag | lib.MEAN_DTYPE_SWAPPED, mean)
@@ -272,7 +272,7 @@ class _Plan:
         skipna: bool,
         mask: tuple[tuple[int, ...], tuple[int, ...] | None] | None,
         wanted: np.dtype[Any] | None,
-        out: tuple[tuple[int, ...], np.dtype[Any]] | None,
+        out: tuple[tuple[int, ...], DTypeLike] | None,
     ) -> None:
         dtype = np.dtype(dtype)
         known = _look_at(dtype)
@@ -284,7 +284,8 @@ class _Plan:
             detail = f"got out of shape {out[0]} for a result of shape {result_shape}"
             raise MeanError(Status.BAD_SHAPE, detail)
         if not (wanted is None and out is None):
-            result_dtype = _result_dtype(dtype, known.mean, wanted, None if out is None else out[1])
+            of_out = None if out is None else np.dtype(out[1])
+            result_dtype = _result_dtype(dtype, known.mean, wanted, of_out)
         # A mean of real numbers is real, whatever it becomes.
         part = result_dtype
         if result_dtype.kind == "c" != dtype.kind:
@@ -366,14 +367,12 @@ def _means(
     mask_data = of_mask = of_out = None
     if out is not None:
         _check_out(out)
-        of_out = out.shape, out.dtype
+        of_out = out.shape, _name(out.dtype)
     if mask is not None:
         mask_data, mask_strides = _place(mask)
         of_mask = mask.shape, mask_strides
     data, strides = _place(a)
-    # (By name: seconds and 1000 milliseconds are equal dtypes, and not the same.)
-    name = a.dtype.str if a.dtype.kind in _TIMES else a.dtype
-    key = (a.shape, name, axis, keepdims, strides, skipna, of_mask, wanted, of_out)
+    key = (a.shape, _name(a.dtype), axis, keepdims, strides, skipna, of_mask, wanted, of_out)
     plan = None
     try:
         plans = _PLANS.get(key)
@@ -444,6 +443,11 @@ def _place(a: NDArray[Any]) -> tuple[Any, tuple[int, ...] | None]:
         return _begin(a), None
     # A view of the first element alone is of C order, and begins where all of them do.
     return _begin(a[_FIRST * a.ndim]), a.strides
+
+
+def _name(dtype: np.dtype[Any]) -> Any:
+    """Return what tells a dtype from equal ones that are not the same: times of other units."""
+    return dtype.str if dtype.kind in _TIMES else dtype
 
 
 def _begin(a: NDArray[Any]) -> Any:
@@ -541,7 +545,8 @@ def _result_dtype(
     if dtype is not None and out is not None and not np.can_cast(wanted, out, "safe"):
         raise TypeError(f"out has dtype {out}, which does not hold every {wanted}")
     if of.kind in _TIMES:
-        if wanted != default or dtype is not None:
+        # (Seconds are not equal to 1000 milliseconds, which are equal to seconds.)
+        if not (wanted == default or default == wanted) or dtype is not None:
             raise TypeError(
                 f"the mean of {of} is {default}, and has no other dtype; convert the result instead"
             )

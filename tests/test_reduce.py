@@ -1106,6 +1106,19 @@ def test_a_result_has_nothing_of_another_call():
         for a in (np.ones((2, 3)), np.ones((2, 3), "f4")):
             assert compute_mean(a, axis=0, dtype=dtype).dtype.metadata is None
             assert compute_mean(a.astype(dtype), axis=0).dtype.metadata is None
+    for dtype in DTYPES:
+        a = np.zeros((2, 3), np.dtype(dtype, metadata={"more": 1}))
+        assert compute_mean(a, axis=0).dtype.metadata is None
+
+
+def test_times_of_equal_units_go_into_each_other_whatever_came_before():
+    units = ["m8[s]", "m8[1000ms]", "m8[s]"]
+    for unit, of_out in itertools.product(units, units):
+        out = np.zeros(2, of_out)
+        assert compute_mean(np.array([[1, 2], [3, 8]]).view(unit), 0, out=out) is out
+        assert out.view(np.int64).tolist() == [2, 5]
+    with pytest.raises(TypeError):
+        compute_mean(np.ones((2, 2), "m8[s]"), 0, out=np.zeros(2, "m8[ms]"))
 
 
 def test_an_array_that_changes_while_its_axes_are_asked_for():

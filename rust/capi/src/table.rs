@@ -28,14 +28,16 @@ const AT_ONCE: usize = 32;
 /// Rows of so many elements are asked for early where they are far; those of narrow tables follow one another.
 const WIDE: usize = TILE / 4;
 
-/// Whether tables of `n` rows are better copied side by side, as one: what each costs by itself is as much as to
+/// Whether some tables of `n` rows are better copied side by side, as one: what each costs by itself is as much as to
 /// copy so few elements.
-fn is_small(n: usize, columns: usize) -> bool {
-    match columns {
-        0..=8 => n <= 128,
-        9..32 => n <= 64,
-        _ => n.saturating_mul(columns) <= 256,
-    }
+fn are_small(tables: usize, n: usize, columns: usize) -> bool {
+    let most = match columns {
+        0..=8 => 128,
+        9..32 => 64,
+        _ => 256 / columns,
+    };
+    // (A few wide rows are not worth as much as many.)
+    n <= most && (n <= 16 || tables.saturating_mul(columns) >= 32)
 }
 
 /// The elements of the cells along one axis, or two: a column for each.
@@ -94,7 +96,7 @@ impl<'a, E: Element> Table<'a, E> {
         let together = apart || run <= FEW || columns.data < row;
         let mut joined = Axis { len: 1, data: 0, mask: 0, out: 0 };
         if let Some((&axis, others)) = outer.split_last() {
-            if columns.data != 0 && columns.data < row && is_small(n, columns.len) {
+            if columns.data != 0 && columns.data < row && are_small(axis.len, n, columns.len) {
                 (joined, outer) = (axis, others);
             }
         }
