@@ -6,7 +6,6 @@ import math
 import operator
 import warnings
 from functools import partial
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
 import numpy as np
@@ -320,7 +319,7 @@ class _Plan:
         if part != result_dtype:
             self.finish = partial(_cast, result_dtype)
         elif not result_shape:
-            self.finish = itemgetter(())
+            self.finish = operator.itemgetter(())
         elif self.few is not None:
             self.finish = _ndarray.__copy__
 
