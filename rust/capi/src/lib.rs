@@ -23,6 +23,7 @@ mod cell;
 mod gather;
 mod layout;
 mod line;
+mod plane;
 mod reduce;
 mod simd;
 mod table;

@@ -214,18 +214,22 @@ unsafe fn means<E: Element>(job: &Job) -> usize {
     // SAFETY: as above.
     let mut cell = unsafe { Cell::<E>::new(*level, source, kept, *first) };
     if let Some(table) = &mut table {
-        let mut means = vec![];
+        let (mut means, mut empty) = (vec![], 0);
         loop {
-            let open = table.means(*format, &mut means);
+            let found = table.means(*format, &mut means);
+            for &column in &found.empty {
+                means[column] = E::nothing(*format);
+            }
+            empty += found.empty.len();
             table.put_means(&means, put);
-            for column in open {
+            for column in found.open {
                 cell.move_to(table.place(column));
-                let mean =
-                    cell.mean(*format, E::mean_of_tie).unwrap_or_else(|| E::nothing(*format));
-                put(cell.place().out, 0, &[mean]);
+                let mean = cell.mean(*format, E::mean_of_tie);
+                empty += usize::from(mean.is_none());
+                put(cell.place().out, 0, &[mean.unwrap_or_else(|| E::nothing(*format))]);
             }
             if !table.advance() {
-                return 0;
+                return empty;
             }
         }
     }

@@ -1,12 +1,12 @@
 //! Cells side by side as the columns of a table: what lies together in memory is averaged together.
 
-use crate::gather::{gather, gather_few, gather_runs, Source};
+use crate::gather::Source;
 use crate::layout::{Axis, Odometer, Place};
+use crate::plane::{Grid, Plane};
 use mean_core::{
-    transpose, vectorize, Ahead, Binary, Element, Level, Lines, Reading, Rows, Shape, MOST_ROWS,
-    ROWS, TILE, WORTH_A_COPY,
+    Ahead, Binary, Columns, Element, Level, Lines, Reading, Rows, Shape, MOST_ROWS, ROWS, TILE,
+    WORTH_A_COPY,
 };
-use smallvec::SmallVec;
 use std::ops::Range;
 
 /// Runs of so few neighbours are averaged side by side even where they lie apart.
@@ -21,9 +21,6 @@ const SLAB_OF_RUNS: usize = 256;
 const WORTH_A_TABLE: usize = 5;
 const WORTH_A_TABLE_OF_SHORT: usize = 9;
 const SHORT: usize = 128;
-
-/// So many small tables are copied at once.
-const AT_ONCE: usize = 32;
 
 /// Rows of so many elements are asked for early where they are far; those of narrow tables follow one another.
 const WIDE: usize = TILE / 4;
@@ -42,19 +39,13 @@ fn are_small(tables: usize, n: usize, columns: usize) -> bool {
 
 /// The elements of the cells along one axis, or two: a column for each.
 pub(crate) struct Table<'a, E> {
-    level: Level,
-    source: &'a Source<'a>,
-    columns: Axis,
-    /// The axis of small tables that are one.
-    joined: Axis,
-    tables: Odometer<'a>,
-    /// The columns in hand: the first, and how many at most.
-    slab: usize,
+    grid: Grid<'a>,
+    elements: Plane<E, false>,
+    /// Where not all elements count: a truth value for each, if there is a mask; and whether missing ones do not.
+    masks: Option<Plane<u8, true>>,
+    counted: Option<bool>,
+    /// Columns in hand, at most.
     most: usize,
-    shape: Shape,
-    /// Whether rows are read in place; or whether elements of a cell are side by side.
-    in_place: bool,
-    runs: bool,
     /// Whether each cell is one run, to be read by itself.
     apart: bool,
     reading: Reading,
@@ -62,7 +53,6 @@ pub(crate) struct Table<'a, E> {
     ahead: Option<Ahead>,
     /// Elements from row to row, where all elements of the cells follow one another, row after row.
     pitch: Option<usize>,
-    buffer: Vec<E>,
     memory: Vec<f64>,
 }
 
@@ -83,16 +73,17 @@ impl<'a, E: Element> Table<'a, E> {
     ) -> Option<Self> {
         let (&columns, mut outer) = cells.split_last()?;
         let n = source.axes.iter().fold(1_usize, |n, axis| n.saturating_mul(axis.len));
-        let counted = source.mask.is_none() && source.skip.is_none();
-        if !counted || n as u64 > MOST_ROWS {
+        // (Both parts of a complex number decide whether it counts.)
+        if n as u64 > MOST_ROWS || source.skip.is_some_and(|other| other != 0) {
             return None;
         }
+        let all_count = source.mask.is_none() && source.skip.is_none();
         let (run, row) = source.axes.last().map_or((1, 0), |axis| (axis.len, axis.data));
         let size = size_of::<E>() as isize;
         let plain =
-            source.is_plain() && source.is_aligned::<E>(first, source.axes.iter().chain(cells));
+            !source.swapped && source.is_aligned::<E>(first, source.axes.iter().chain(cells));
         let side_by_side = plain && row == size;
-        let apart = side_by_side && source.axes.len() == 1 && E::takes_rows(level, n, format);
+        let apart = all_count && side_by_side && source.axes.len() == 1 && E::takes_rows(level, n, format);
         let together = apart || run <= FEW || columns.data < row;
         let mut joined = Axis { len: 1, data: 0, mask: 0, out: 0 };
         if let Some((&axis, others)) = outer.split_last() {
@@ -117,6 +108,7 @@ impl<'a, E: Element> Table<'a, E> {
         let dense = row == size * columns.len as isize && (widest > 1 || shape.copies == 1);
         let beside = plain && !is_joined && columns.data == size && (dense || shape.copies == 1);
         let grouped = side_by_side
+            && all_count
             && !is_joined
             && source.axes.len() > 1
             && columns.data == size * run as isize
@@ -129,9 +121,9 @@ impl<'a, E: Element> Table<'a, E> {
         }
         let runs = side_by_side && !is_joined && !in_place && shape.copies == 1;
         let row = columns.len * shape.copies;
-        let pitch = (in_place && dense && source.axes.len() == 1).then_some(row);
+        let pitch = (all_count && in_place && dense && source.axes.len() == 1).then_some(row);
         let elements = cells.iter().fold(n, |n, axis| n.saturating_mul(axis.len));
-        let reading = if in_place && row >= WIDE {
+        let reading = if all_count && in_place && row >= WIDE {
             Reading::of(elements.saturating_mul(size_of::<E>()), shape.rows)
         } else {
             Reading::Near
@@ -146,182 +138,116 @@ impl<'a, E: Element> Table<'a, E> {
             _ => SLAB.max(reading.tile()),
         };
         shape.columns = width.min(slab);
+        // SAFETY: the caller vouches for them.
+        let mut elements = unsafe { Plane::new(source.data, source.swapped, E::zero()) };
+        (elements.in_place, elements.runs) = (in_place, runs);
+        let masks = source.mask.map(|mask| {
+            let (run_of_mask, row) = source.axes.last().map_or((1, 0), |axis| (axis.len, axis.mask));
+            debug_assert!(run_of_mask == run);
+            let dense = row == columns.len as isize && fits(&shape.copies);
+            // SAFETY: as above.
+            let mut masks = unsafe { Plane::new(mask, false, 1) };
+            masks.in_place = !is_joined && columns.mask == 1 && (shape.copies == 1 || dense);
+            masks.runs = !is_joined && !masks.in_place && row == 1 && shape.copies == 1;
+            masks
+        });
+        let tables = Odometer::new(outer, first);
         Some(Self {
-            level,
-            source,
-            columns,
-            joined,
-            tables: Odometer::new(outer, first),
-            slab: 0,
+            grid: Grid { level, axes: &source.axes, columns, joined, tables, slab: 0, shape },
+            elements,
+            masks,
+            counted: (!all_count).then_some(source.skip.is_some()),
             most: slab,
-            shape,
-            in_place,
-            runs,
             apart,
             reading,
             ahead,
             pitch,
-            buffer: vec![],
             memory: vec![],
         })
     }
 
-    /// All columns, of which some are in hand.
-    fn width(&self) -> usize {
-        self.columns.len * self.joined.len
-    }
-
     /// Gives `put` the means of the columns in hand: where in the result some begin, and bytes from one to the next.
     pub fn put_means(&self, means: &[u64], mut put: impl FnMut(isize, isize, &[u64])) {
-        let Self { columns, joined, .. } = self;
+        let Grid { columns, joined, .. } = &self.grid;
         let is_one_axis = joined.out == columns.out * columns.len as isize;
         let mut from = 0;
         while from < means.len() {
             let left = means.len() - from;
-            let some = if is_one_axis { left } else { left.min(self.to_next_table(from)) };
+            let some = if is_one_axis { left } else { left.min(self.grid.to_next_table(from)) };
             put(self.place(from).out, columns.out, &means[from..from + some]);
             from += some;
         }
     }
 
-    /// Columns from one on that are of the same table.
-    fn to_next_table(&self, column: usize) -> usize {
-        self.columns.len - (self.slab + column) % self.columns.len
-    }
-
-    /// Makes `means` the encodings of the means of the columns in hand, and returns the columns of which
-    /// it has found none.
-    pub fn means(&mut self, format: Binary, means: &mut Vec<u64>) -> Vec<usize> {
-        let shape = self.shape;
+    /// Makes `means` the encodings of the means of the columns in hand, and returns which have none.
+    pub fn means(&mut self, format: Binary, means: &mut Vec<u64>) -> Columns {
+        let (shape, level) = (self.grid.shape, self.grid.level);
         means.resize(shape.columns, 0);
-        if !self.apart {
-            return E::means_of_columns(self.level, self, shape, format, means);
+        if let Some(skips) = self.counted {
+            return E::means_of_counted_columns(level, self, shape, skips, format, means);
         }
+        if !self.apart {
+            let open = E::means_of_columns(level, self, shape, format, means);
+            return Columns { open, empty: vec![] };
+        }
+        let run = self.grid.run();
         let runs = |first: usize, runs: &mut [&[E]]| {
             // Callers of a safe trait must not get beyond what `new`'s caller vouches for.
             assert!(first.saturating_add(runs.len()) <= shape.columns);
-            for (run, column) in runs.iter_mut().zip(first..) {
-                let data = self.source.data.wrapping_offset(self.place(column).data).cast();
+            for (one, column) in runs.iter_mut().zip(first..) {
+                let data = self.elements.at(self.place(column)).cast();
                 // SAFETY: all elements of a cell, side by side, native and aligned; `new`'s caller
                 // vouches for them.
-                *run = unsafe { std::slice::from_raw_parts(data, self.run()) };
+                *one = unsafe { std::slice::from_raw_parts(data, run) };
             }
         };
-        E::means_of_rows(self.level, self.run(), &runs, self.ahead, means)
+        let open = E::means_of_rows(level, run, &runs, self.ahead, means);
+        Columns { open, empty: vec![] }
     }
 
     /// Where a column is.
     pub fn place(&self, column: usize) -> Place {
-        let (mut table, mut column) = (0, self.slab + column);
-        if column >= self.columns.len {
-            (table, column) = (column / self.columns.len, column % self.columns.len);
-        }
-        let place = self.tables.place.moved(&self.joined, table as isize);
-        place.moved(&self.columns, column as isize)
+        self.grid.place(column)
     }
 
     /// Goes to the next columns; false after the last.
     pub fn advance(&mut self) -> bool {
-        let width = self.width();
-        self.slab += self.shape.columns;
-        let more = self.slab < width || self.tables.advance();
-        self.slab %= width;
-        self.shape.columns = (width - self.slab).min(self.most);
+        let width = self.grid.width();
+        let Grid { slab, shape, tables, .. } = &mut self.grid;
+        *slab += shape.columns;
+        let more = *slab < width || tables.advance();
+        *slab %= width;
+        shape.columns = (width - *slab).min(self.most);
         more
     }
 
     /// Bytes from these columns to the next, if there are as many.
     fn to_next(&self) -> Option<isize> {
-        let end = self.slab + self.shape.columns;
-        if end < self.columns.len {
-            let left = self.columns.len - end;
-            return (left >= self.shape.columns)
-                .then_some(self.columns.data * self.shape.columns as isize);
+        let Grid { slab, shape, columns, tables, .. } = &self.grid;
+        let end = slab + shape.columns;
+        if end < columns.len {
+            let left = columns.len - end;
+            return (left >= shape.columns).then_some(columns.data * shape.columns as isize);
         }
-        let mut next = self.tables.clone();
-        (next.advance() && self.slab == 0).then(|| next.place.data - self.tables.place.data)
-    }
-
-    /// Length of the innermost axis of a cell.
-    fn run(&self) -> usize {
-        self.source.axes.last().map_or(1, |axis| axis.len)
-    }
-
-    /// Where a row begins, if it can be read in place.
-    #[inline(always)]
-    fn row_in_place(&self, row: usize, columns: &Range<usize>) -> Option<*const E> {
-        let Shape { copies, n, .. } = self.shape;
-        // What `new`'s caller vouches for.
-        assert!(row < self.shape.rows && columns.end <= self.shape.columns * copies);
-        let is_there = self.in_place && (row + 1) * copies <= n as usize;
-        is_there.then(|| {
-            let start = self.start_of_row(row * copies);
-            start.wrapping_add(columns.start * size_of::<E>()).cast()
-        })
-    }
-
-    /// The first element in one of the n rows before any were put side by side.
-    #[inline(always)]
-    fn start_of_row(&self, row: usize) -> *const u8 {
-        self.place_in_row(self.place(0), row)
-    }
-
-    /// The same of a column that is at `place`.
-    #[inline(always)]
-    fn place_in_row(&self, mut place: Place, mut row: usize) -> *const u8 {
-        if let Some((outermost, inner)) = self.source.axes.split_first() {
-            for axis in inner.iter().rev() {
-                place = place.moved(axis, (row % axis.len) as isize);
-                row /= axis.len;
-            }
-            place = place.moved(outermost, row as isize);
-        }
-        self.source.data.wrapping_offset(place.data)
-    }
-
-    /// Copies rows of small tables side by side.
-    fn pack_joined(&mut self, rows: Range<usize>, columns: Range<usize>) {
-        let (len, width) = (self.columns.len, columns.len());
-        let first = self.to_next_table(columns.start).min(width);
-        let place = self.place(columns.start);
-        let starts = rows.map(|row| self.place_in_row(place, row));
-        let starts = starts.collect::<SmallVec<[_; ROWS]>>();
-        let back = self.columns.data * (len - first) as isize;
-        for (row, &start) in self.buffer.chunks_exact_mut(width).zip(&starts) {
-            // SAFETY: elements of a row of one table; `new`'s caller vouches for them.
-            unsafe { gather_few(&mut row[..first], start, self.columns.data) };
-        }
-        // (All rows of some tables: their cache lines might not be there any more after those of all others.)
-        let some = AT_ONCE * len;
-        for (i, at) in (first..width).step_by(some).enumerate() {
-            let moved = self.joined.data * (1 + i * AT_ONCE) as isize - back;
-            for (row, &start) in self.buffer.chunks_exact_mut(width).zip(&starts) {
-                let packed = &mut row[at..width.min(at + some)];
-                let data = start.wrapping_offset(moved);
-                // SAFETY: the same row of the next tables; as above.
-                unsafe { gather_runs(packed, len, data, self.joined.data, self.columns.data) };
-            }
-        }
-        if self.source.swapped {
-            self.buffer[..width * starts.len()].iter_mut().for_each(|x| *x = x.swap_bytes());
-        }
+        let mut next = tables.clone();
+        (next.advance() && *slab == 0).then(|| next.place.data - tables.place.data)
     }
 }
 
 impl<E: Element> Rows<E> for Table<'_, E> {
     fn lines(&mut self, rows: Range<usize>, columns: Range<usize>) -> Lines<'_, E> {
-        let Shape { copies, n, .. } = self.shape;
+        let Shape { copies, n, .. } = self.grid.shape;
         let whole = rows.start <= rows.end && rows.end * copies <= n as usize;
         let Some(pitch) = self.pitch.filter(|_| whole) else {
             return Lines::Apart(self.rows(rows, columns));
         };
-        let start = self.source.data.wrapping_offset(self.tables.place.data).cast::<E>();
+        let start = self.elements.at(self.grid.tables.place).cast::<E>();
         let start = start.wrapping_add(rows.start * pitch);
         // SAFETY: n times the axis of the columns are elements of the cells, native and aligned, one after
         // the other (`pitch`), for which `new`'s caller vouches; and the rows, each `copies` times
         // that axis, end among them.
         let data = unsafe { std::slice::from_raw_parts(start, rows.len() * pitch) };
-        Lines::Dense { data, pitch, first: self.slab + columns.start }
+        Lines::Dense { data, pitch, first: self.grid.slab + columns.start }
     }
 
     fn take_memory(&mut self) -> Vec<f64> {
@@ -344,10 +270,10 @@ impl<E: Element> Rows<E> for Table<'_, E> {
         let mut next_rows: [&[E]; ROWS] = [&[]; ROWS];
         let (beyond, [places, next_columns]) = match next {
             Some(next) => (Some(0), next),
-            None => (self.to_next(), [0..self.shape.rows.min(ROWS), 0..columns.len()]),
+            None => (self.to_next(), [0..self.grid.shape.rows.min(ROWS), 0..columns.len()]),
         };
         for (next, row) in next_rows.iter_mut().zip(places) {
-            let row = self.row_in_place(row, &next_columns);
+            let row = self.elements.row_in_place(&self.grid, row, &next_columns);
             let Some((beyond, row)) = beyond.zip(row) else { break };
             let row = row.cast::<u8>().wrapping_offset(beyond).cast();
             // SAFETY: elements of a row of this table or the next, in memory and not in the buffer;
@@ -358,76 +284,23 @@ impl<E: Element> Rows<E> for Table<'_, E> {
     }
 
     fn rows(&mut self, rows: Range<usize>, columns: Range<usize>) -> [&[E]; ROWS] {
-        let Shape { copies, n, .. } = self.shape;
-        // What `new`'s caller vouches for.
-        assert!(rows.end <= self.shape.rows && columns.end <= self.shape.columns * copies);
-        assert!(rows.len() <= ROWS);
-        let (len, width) = (self.shape.columns, columns.len());
-        if self.buffer.is_empty() && !(self.in_place && n % copies as u64 == 0) {
-            self.buffer = vec![E::zero(); ROWS * TILE.min(len * copies)];
-        }
-        if self.runs && rows.len() == ROWS && rows.start % self.run() + ROWS <= self.run() {
-            let start = self.start_of_row(rows.start);
-            let start = start.wrapping_offset(self.columns.data * columns.start as isize);
-            transpose(
-                self.level,
-                #[inline(always)]
-                |column| {
-                    let run = start.wrapping_offset(self.columns.data * column as isize);
-                    // SAFETY: elements of a cell, side by side, native and aligned; `new`'s caller
-                    // vouches for them.
-                    unsafe { &*run.cast::<[E; ROWS]>() }
-                },
-                &mut self.buffer[..ROWS * width],
-                width,
-            );
-            return std::array::from_fn(|k| &self.buffer[k * width..(k + 1) * width]);
-        }
-        if self.joined.len > 1 {
-            self.pack_joined(rows, columns);
-            return std::array::from_fn(|k| {
-                self.buffer.get(k * width..(k + 1) * width).unwrap_or(&[])
-            });
-        }
-        let mut in_place = [std::ptr::null(); ROWS];
-        for (k, row) in rows.enumerate() {
-            if let Some(start) = self.row_in_place(row, &columns) {
-                in_place[k] = start;
-                continue;
-            }
-            let mut at = columns.start;
-            while at < columns.end {
-                let (copy, column) = (at / len, at % len);
-                let part = (len - column).min(columns.end - at);
-                let start = k * width + at - columns.start;
-                let row = row * copies + copy;
-                let data = self.start_of_row(row.min(n as usize - 1));
-                let data = data.wrapping_offset(self.columns.data * column as isize);
-                let packed = &mut self.buffer[start..start + part];
-                if row < n as usize {
-                    vectorize(
-                        self.level,
-                        #[inline(always)]
-                        || {
-                            // SAFETY: elements of a row; `new`'s caller vouches for them.
-                            unsafe { gather(packed, data, self.columns.data, self.source.swapped) };
-                        },
-                    );
-                } else {
-                    packed.fill(E::zero());
-                }
-                at += part;
-            }
-        }
-        std::array::from_fn(|k| {
-            if in_place[k].is_null() {
-                self.buffer.get(k * width..(k + 1) * width).unwrap_or(&[])
-            } else {
-                // SAFETY: elements of a row, or of all the rows side by side in it, which are side by
-                // side in memory, native and aligned; `new`'s caller vouches for them.
-                unsafe { std::slice::from_raw_parts(in_place[k], width) }
-            }
-        })
+        let width = columns.len();
+        let in_place = self.elements.pack(&self.grid, rows, columns);
+        self.elements.rows(in_place, width)
+    }
+
+    fn rows_and_masks(
+        &mut self,
+        rows: Range<usize>,
+        columns: Range<usize>,
+    ) -> ([&[E]; ROWS], Option<[&[u8]; ROWS]>) {
+        let width = columns.len();
+        let masks = self.masks.as_mut().map(|masks| {
+            let in_place = masks.pack(&self.grid, rows.clone(), columns.clone());
+            masks.rows(in_place, width)
+        });
+        let in_place = self.elements.pack(&self.grid, rows, columns);
+        (self.elements.rows(in_place, width), masks)
     }
 }
 
@@ -454,14 +327,14 @@ mod tests {
         // SAFETY: the elements of `data`.
         let table = unsafe { Table::new(level, &source, &cells, Place::default(), Binary::B64) };
         let mut table: Table<E> = table.expect("so many columns are worth one");
-        if table.in_place {
+        if table.elements.in_place {
             table.reading = reading;
             table.most = SLAB.max(reading.tile());
-            table.shape.columns = table.width().min(table.most);
+            table.grid.shape.columns = table.grid.width().min(table.most);
         }
         let (mut all, mut means) = (vec![], vec![]);
         loop {
-            for open in table.means(Binary::B64, &mut means) {
+            for open in table.means(Binary::B64, &mut means).open {
                 means[open] = 0;
             }
             all.extend_from_slice(&means);
@@ -524,7 +397,7 @@ mod tests {
                     table.ahead = ahead;
                     let (mut all, mut means) = (vec![], vec![]);
                     loop {
-                        let open = table.means(Binary::B64, &mut means);
+                        let open = table.means(Binary::B64, &mut means).open;
                         all.extend(
                             means.iter().copied().zip(0..).filter(|(_, i)| !open.contains(i)),
                         );

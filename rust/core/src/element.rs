@@ -8,7 +8,7 @@ use crate::lane::{self, bits_of, Holds};
 use crate::rows;
 use crate::runs::Runs;
 use crate::source::{Copied, Counted, Strided};
-use crate::tile::{self, Rows, Shape, ROWS};
+use crate::tile::{self, Columns, Rows, Shape, ROWS};
 use crate::transpose;
 use fearless_simd::{dispatch, f32x8, f64x8, prelude::*, Level, Simd};
 
@@ -89,6 +89,17 @@ pub trait Element: Copy {
         format: Binary,
         means: &mut [u64],
     ) -> Vec<usize>;
+
+    /// The same of those elements of each column that count: where the table's masks say so, if it has any, and
+    /// if they are not missing, where that is skipped.
+    fn means_of_counted_columns(
+        level: Level,
+        table: &mut dyn Rows<Self>,
+        shape: Shape,
+        skips_missing: bool,
+        format: Binary,
+        means: &mut [u64],
+    ) -> Columns;
 
     /// Whether there is a kernel for many runs of so many elements each that rounds to this format.
     fn takes_rows(_level: Level, _n: usize, _format: Binary) -> bool {
@@ -211,6 +222,21 @@ macro_rules! float_element {
                 means: &mut [u64],
             ) -> Vec<usize> {
                 means_of_columns(level, table, shape, means)
+            }
+
+            fn means_of_counted_columns(
+                level: Level,
+                table: &mut dyn Rows<Self>,
+                shape: Shape,
+                skips_missing: bool,
+                _: Binary,
+                means: &mut [u64],
+            ) -> Columns {
+                if environment::is_default() {
+                    tile::means_of_counted_columns(level, table, shape, skips_missing, means)
+                } else {
+                    Columns { open: (0..shape.columns).collect(), empty: vec![] }
+                }
             }
 
             fn takes_rows(level: Level, n: usize, format: Binary) -> bool {

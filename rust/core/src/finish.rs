@@ -99,14 +99,14 @@ pub(crate) struct Parts<S: Simd> {
 }
 
 impl<S: Simd> Parts<S> {
-    /// Vector `i` of a group's.
+    /// Vector `i` of a group's, of which each lane has so many elements.
     #[inline(always)]
     pub fn of<const W: usize, const FLAG: bool, const TWO: bool>(
         simd: S,
         state: &[f64],
         i: usize,
         plan: &Plan,
-        rows: usize,
+        rows: S::f64s,
     ) -> Self {
         let splat = |x: f64| S::f64s::splat(simd, x);
         let at = |slot: usize| load_one::<S, W>(simd, state, slot, i);
@@ -121,7 +121,7 @@ impl<S: Simd> Parts<S> {
             upper: if plan.carries { at(UPPER) } else { zero },
             high: at(T1) - a1,
             low: if TWO { at(T2) - a1 * splat(plan.a2_of_a1) } else { zero },
-            bound: exact.select(zero, (at(MOVED) + splat(rows as f64 + 1.0)) * half_unit),
+            bound: exact.select(zero, (at(MOVED) + rows + splat(1.0)) * half_unit),
             half_unit,
         }
     }
@@ -160,18 +160,32 @@ pub(crate) struct Doubt<S: Simd> {
     pub half_unit: S::f64s,
 }
 
+/// How many elements each lane has the sum of.
+#[derive(Clone, Copy)]
+pub(crate) struct Divisor<S: Simd> {
+    n: S::f64s,
+    inverse: S::f64s,
+}
+
+impl<S: Simd> Divisor<S> {
+    /// As many in all.
+    #[inline(always)]
+    pub fn all(simd: S, n: u64) -> Self {
+        Self { n: S::f64s::splat(simd, n as f64), inverse: S::f64s::splat(simd, 1.0 / n as f64) }
+    }
+}
+
 impl<S: Simd> Total<S> {
     /// The mean of n elements as float64, and where it is proved. `low`: whether sums have a low part.
     #[inline(always)]
     pub fn mean<E: Float, const FLAG: bool>(
         self,
         simd: S,
-        n: u64,
+        Divisor { n: divisor, inverse }: Divisor<S>,
         low: bool,
     ) -> (S::f64s, S::mask64s) {
         let splat = |x: f64| S::f64s::splat(simd, x);
         let zero = splat(0.0);
-        let (divisor, inverse) = (splat(n as f64), splat(1.0 / n as f64));
         let Self { high: h, low: l, doubt } = self;
         let q = h * inverse;
         let (size, tiny) = (q.abs(), splat(TINY));
@@ -180,7 +194,7 @@ impl<S: Simd> Total<S> {
         let (w, w_error) = if low { fast_two_sum::<S>(rem, l) } else { (rem, zero) };
         let c = w * inverse;
         let mut exact = zero.simd_eq(zero);
-        let mut radius = w.abs() * splat(f64::EPSILON * 8.0 / n as f64);
+        let mut radius = w.abs() * (splat(f64::EPSILON * 8.0) * inverse);
         if let Some(Doubt { noise, bound, half_unit }) = doubt {
             exact = bound.simd_eq(zero) & noise.simd_eq(zero);
             radius = (w.abs() + noise).mul_add(splat(f64::EPSILON * 8.0), bound) * inverse;
@@ -208,6 +222,21 @@ impl<S: Simd> Total<S> {
         (low, bits::<S>(low).simd_eq(bits::<S>(high)) & (usual | nothing))
     }
 
+    /// The same, each lane of so many elements; not where there are none.
+    #[inline(always)]
+    pub fn mean_of_each<E: Float, const FLAG: bool>(
+        self,
+        simd: S,
+        n: S::f64s,
+        low: bool,
+    ) -> (S::f64s, S::mask64s) {
+        let one = S::f64s::splat(simd, 1.0);
+        let some = n.simd_ge(one);
+        let n = n.max(one);
+        let (mean, proved) = self.mean::<E, FLAG>(simd, Divisor { n, inverse: one / n }, low);
+        (mean, proved & some)
+    }
+
     /// The same of exact sums of few elements: as `few.rs` has them, or of 2^k, in two parts.
     #[inline(always)]
     pub fn mean_of_exact<E: Float>(
@@ -229,11 +258,11 @@ impl<S: Simd> Total<S> {
             return (mean, normal | sum.simd_eq(S::f64s::splat(simd, 0.0)));
         }
         let (high, low) = fast_two_sum::<S>(high, low);
-        Self { high, low, doubt: None }.mean::<E, true>(simd, n, true)
+        Self { high, low, doubt: None }.mean::<E, true>(simd, Divisor::all(simd, n), true)
     }
 }
 
-/// The parts of all columns of a narrow table, copy after copy.
+/// The parts of all columns of a narrow table and how many elements they are of, copy after copy.
 pub(crate) struct Copies {
     memory: Vec<f64>,
     /// Room for a part of all columns.
@@ -244,14 +273,14 @@ pub(crate) struct Copies {
 impl Copies {
     pub fn new(shape: Shape) -> Self {
         let room = shape.columns * shape.copies + MOST; // vectors may reach beyond
-        Self { memory: vec![0.0; 5 * room], room, shape }
+        Self { memory: vec![0.0; 6 * room], room, shape }
     }
 
     /// Keeps the parts of a vector of columns.
     #[inline(always)]
-    pub fn keep<S: Simd>(&mut self, parts: Parts<S>, at: usize) {
+    pub fn keep<S: Simd>(&mut self, parts: Parts<S>, count: S::f64s, at: usize) {
         let Parts { upper, high, low, bound, half_unit } = parts;
-        let vectors = [upper, high, low, bound, half_unit];
+        let vectors = [upper, high, low, bound, half_unit, count];
         let Shape { columns, copies, grouped, .. } = self.shape;
         for (room, vector) in self.memory.chunks_exact_mut(self.room).zip(vectors) {
             if grouped {
@@ -261,6 +290,16 @@ impl Copies {
                 vector.store_slice(&mut room[at..at + S::f64s::LEN]);
             }
         }
+    }
+
+    /// How many elements the columns of a vector have, in all copies.
+    #[inline(always)]
+    pub fn count<S: Simd>(&self, simd: S, column: usize) -> S::f64s {
+        let Shape { columns, copies, .. } = self.shape;
+        (0..copies).fold(S::f64s::splat(simd, 0.0), |count, k| {
+            let from = 5 * self.room + k * columns + column;
+            count + S::f64s::from_slice(simd, &self.memory[from..from + S::f64s::LEN])
+        })
     }
 
     /// The sums of a vector of columns, over all copies: the high parts exactly, and what they leave

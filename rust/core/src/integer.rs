@@ -10,7 +10,7 @@ use crate::format::Binary;
 use crate::level::vectorize;
 use crate::quotient::round_mean;
 use crate::runs::Runs;
-use crate::tile::{Rows, Shape, ROWS, TILE};
+use crate::tile::{Columns, Rows, Shape, ROWS, TILE};
 use fearless_simd::{dispatch, Level, Simd};
 use std::convert::identity;
 
@@ -70,34 +70,63 @@ fn sum_of_runs<E: Integer>(level: Level, runs: &mut dyn Runs<E>) -> (i128, u64) 
     (sum, runs.count())
 }
 
-/// Gives `put` each column's index, its exact sum, and whether an element is missing.
-fn sums_of_columns<E: Integer + Element>(
+/// Gives `put` each column's index, its exact sum, of how many elements, and whether one of them is missing.
+/// `counted`: not all elements count, and whether missing ones do not.
+fn sums_of_columns<E: Integer + Element, const COUNTED: bool>(
     level: Level,
     table: &mut dyn Rows<E>,
     shape: Shape,
-    mut put: impl FnMut(usize, i128, bool),
+    skips: bool,
+    mut put: impl FnMut(usize, i128, u64, bool),
 ) {
-    let Shape { rows, columns, copies, .. } = shape;
+    let Shape { rows, columns, copies, n, .. } = shape;
     let wide = columns * copies;
-    let mut missing = vec![0_u8; wide.min(TILE)];
-    let mut sums = vec![0_i128; wide.min(TILE)];
+    let most = wide.min(TILE);
+    let mut missing = vec![0_u8; most];
+    let mut sums = vec![0_i128; most];
+    let mut left_out = vec![0_u64; if COUNTED { most } else { 0 }];
     for first in (0..wide).step_by(TILE) {
         let width = TILE.min(wide - first);
         let (missing, sums) = (&mut missing[..width], &mut sums[..width]);
         missing.fill(0);
         sums.fill(0);
+        left_out.fill(0);
         for from in (0..rows).step_by(BLOCK_OF_HALVES) {
             let (mut high, mut low) = ([0_i64; TILE], [0_i64; TILE]);
             let until = rows.min(from + BLOCK_OF_HALVES);
             for from in (from..until).step_by(ROWS) {
                 let until = until.min(from + ROWS);
-                let eight = table.rows(from..until, first..first + width);
+                let (high, low) = (&mut high[..width], &mut low[..width]);
+                let columns = first..first + width;
+                if COUNTED {
+                    let (rows, masks) = table.rows_and_masks(from..until, columns);
+                    vectorize(
+                        level,
+                        #[inline(always)]
+                        || {
+                            for (k, row) in rows[..until - from].iter().enumerate() {
+                                let mask = masks.map_or(&[1; TILE][..width], |masks| masks[k]);
+                                let sifted = row.iter().zip(mask).zip(&mut left_out).map(
+                                    #[inline(always)]
+                                    |((&x, &byte), left_out)| {
+                                        let counts = byte != 0 && !(skips && x.is_missing());
+                                        *left_out += u64::from(!counts);
+                                        if counts { x } else { E::zero() }
+                                    },
+                                );
+                                add_row(sifted, high, low, missing);
+                            }
+                        },
+                    );
+                    continue;
+                }
+                let eight = table.rows(from..until, columns);
                 vectorize(
                     level,
                     #[inline(always)]
                     || {
                         for row in &eight[..until - from] {
-                            add_row(row, &mut high[..width], &mut low[..width], missing);
+                            add_row(row.iter().copied(), high, low, missing);
                         }
                     },
                 );
@@ -110,14 +139,20 @@ fn sums_of_columns<E: Integer + Element>(
         for column in first..first + width / copies {
             let places = shape.places(column).map(|place| place - first);
             let sum = places.clone().map(|at| sums[at]).sum();
-            put(column, sum, places.clone().any(|at| missing[at] != 0));
+            let left_out = places.clone().map(|at| left_out.get(at).unwrap_or(&0)).sum::<u64>();
+            put(column, sum, n - left_out, places.clone().any(|at| missing[at] != 0));
         }
     }
 }
 
 #[inline(always)]
-fn add_row<E: Integer + Element>(row: &[E], high: &mut [i64], low: &mut [i64], missing: &mut [u8]) {
-    for (((x, high), low), missing) in row.iter().zip(high).zip(low).zip(missing) {
+fn add_row<E: Integer + Element>(
+    row: impl Iterator<Item = E>,
+    high: &mut [i64],
+    low: &mut [i64],
+    missing: &mut [u8],
+) {
+    for (((x, high), low), missing) in row.zip(high).zip(low).zip(missing) {
         let (upper, lower) = x.halves();
         *high += upper;
         *low += lower;
@@ -256,14 +291,29 @@ macro_rules! elements {
                 format: Binary,
                 means: &mut [u64],
             ) -> Vec<usize> {
-                let quick = format == Binary::B64 && environment::is_default();
-                sums_of_columns(level, table, shape, |column, sum, _| {
-                    means[column] = match quotient_of_floats(sum, shape.n) {
-                        Some(mean) if quick => mean.to_bits(),
-                        _ => round_mean(sum, 0, shape.n, format),
-                    };
+                let mean = mean_of_sum(format);
+                sums_of_columns::<_, false>(level, table, shape, false, |column, sum, n, _| {
+                    means[column] = mean(sum, n);
                 });
                 vec![]
+            }
+
+            fn means_of_counted_columns(
+                level: Level,
+                table: &mut dyn Rows<Self>,
+                shape: Shape,
+                skips_missing: bool,
+                format: Binary,
+                means: &mut [u64],
+            ) -> Columns {
+                let mut empty = vec![];
+                let mean = mean_of_sum(format);
+                let put = |column, sum, n, _| match n {
+                    0 => empty.push(column),
+                    _ => means[column] = mean(sum, n),
+                };
+                sums_of_columns::<_, true>(level, table, shape, skips_missing, put);
+                Columns { open: vec![], empty }
             }
         }
     )*};
@@ -279,6 +329,16 @@ elements! {
     i32, 0, i32::swap_bytes;
     u64, 0, u64::swap_bytes;
     i64, 0, i64::swap_bytes;
+}
+
+/// How a mean is had from a sum and a count.
+#[inline(always)]
+fn mean_of_sum(format: Binary) -> impl Fn(i128, u64) -> u64 {
+    let quick = format == Binary::B64 && environment::is_default();
+    move |sum, n| match quotient_of_floats(sum, n) {
+        Some(mean) if quick => mean.to_bits(),
+        _ => round_mean(sum, 0, n, format),
+    }
 }
 
 /// sum / n, rounded once: where both are float64 numbers the hardware's division does that.
@@ -297,6 +357,11 @@ pub struct Time(pub i64);
 impl Time {
     /// Not a time.
     pub const NAT: Self = Self(i64::MIN);
+
+    fn mean_of_sum(sum: i128, n: u64, missing: bool) -> u64 {
+        let mean = if missing { Self::NAT.0 } else { to_nearest(sum, n.into()) };
+        mean as u64
+    }
 }
 
 impl Element for Time {
@@ -348,11 +413,27 @@ impl Element for Time {
         _: Binary,
         means: &mut [u64],
     ) -> Vec<usize> {
-        sums_of_columns(level, table, shape, |column, sum, missing| {
-            let mean = if missing { Self::NAT.0 } else { to_nearest(sum, shape.n.into()) };
-            means[column] = mean as u64;
+        sums_of_columns::<_, false>(level, table, shape, false, |column, sum, n, missing| {
+            means[column] = Self::mean_of_sum(sum, n, missing);
         });
         vec![]
+    }
+
+    fn means_of_counted_columns(
+        level: Level,
+        table: &mut dyn Rows<Self>,
+        shape: Shape,
+        skips_missing: bool,
+        _: Binary,
+        means: &mut [u64],
+    ) -> Columns {
+        let mut empty = vec![];
+        let put = |column, sum, n, missing| match n {
+            0 => empty.push(column),
+            _ => means[column] = Self::mean_of_sum(sum, n, missing),
+        };
+        sums_of_columns::<_, true>(level, table, shape, skips_missing, put);
+        Columns { open: vec![], empty }
     }
 }
 

@@ -39,6 +39,7 @@ mod level;
 mod quotient;
 mod rows;
 mod runs;
+mod sift;
 mod source;
 mod tile;
 mod transpose;
@@ -53,7 +54,7 @@ pub use integer::{Bool, Time};
 pub use level::{levels, vectorize};
 pub use runs::Runs;
 pub use source::{Counted, Strided, LARGEST_GROUP};
-pub use tile::{Lines, Rows, Shape, MOST_ROWS, ROWS, TILE, WORTH_A_COPY};
+pub use tile::{Columns, Lines, Rows, Shape, MOST_ROWS, ROWS, TILE, WORTH_A_COPY};
 pub use transpose::transpose;
 
 use certificate::{Bounded, BoundedDigits};

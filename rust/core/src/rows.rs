@@ -26,7 +26,7 @@
 
 use crate::element::Float;
 use crate::far::{fetch, Ahead};
-use crate::finish::{certify, fast_two_sum, Doubt, Total};
+use crate::finish::{certify, fast_two_sum, Divisor, Doubt, Total};
 use crate::lane::Lane;
 use crate::tile::{any, bits, power_of_two, Lanes, MOST, PLACE};
 use crate::window::has_fma;
@@ -81,6 +81,7 @@ fn means_by<'a, S: Simd, E: Float + 'a, const TWO: bool>(
     means: &mut [u64],
 ) -> Vec<usize> {
     let len = S::f64s::LEN;
+    let all = Divisor::<S>::all(simd, n as u64);
     let mut grid: Option<Grid> = None;
     let mut open_rows = vec![];
     let [mut high, mut low, mut bound, mut half_unit] = [[0.0; MOST]; 4];
@@ -131,7 +132,7 @@ fn means_by<'a, S: Simd, E: Float + 'a, const TWO: bool>(
                 }
                 let (noise, bound) = (S::f64s::splat(simd, 0.0), at(&bound));
                 let doubt = Some(Doubt { noise, bound, half_unit: at(&half_unit) });
-                Total::<S> { high, low, doubt }.mean::<E, false>(simd, n as u64, TWO)
+                Total::<S> { high, low, doubt }.mean::<E, false>(simd, all, TWO)
             },
         );
         means.copy_from_slice(&proved[..means.len()]);

@@ -59,9 +59,10 @@ use crate::certificate::Bounded;
 use crate::element::Float;
 use crate::far::{Next, Reading, CACHE_LINE};
 use crate::few::Few;
-use crate::finish::{certify, Copies, Parts, Total};
+use crate::finish::{certify, Copies, Divisor, Parts, Total};
 use crate::format::{Binary, Format};
 use crate::lane;
+use crate::sift;
 use crate::window::has_fma;
 use fearless_simd::{dispatch, prelude::*, Level, Simd};
 use std::hint::black_box;
@@ -109,6 +110,16 @@ pub trait Rows<E> {
 
     /// For the next table.
     fn keep_memory(&mut self, _memory: Vec<f64>) {}
+
+    /// [`Rows::rows`], and a truth value for each element, 0 where it does not count; or none where it is not for a
+    /// mask to say.
+    fn rows_and_masks(
+        &mut self,
+        rows: Range<usize>,
+        columns: Range<usize>,
+    ) -> ([&[E]; ROWS], Option<[&[u8]; ROWS]>) {
+        (self.rows(rows, columns), None)
+    }
 
     /// How rows are to be read: far ones by [`Rows::rows_and_next`].
     fn reading(&self) -> Reading {
@@ -183,7 +194,7 @@ impl Shape {
     }
 
     /// Whether no state is needed but the one in hand.
-    fn is_one_block(self) -> bool {
+    pub(crate) fn is_one_block(self) -> bool {
         self.rows <= ROWS && self.copies == 1
     }
 
@@ -195,9 +206,8 @@ impl Shape {
     }
 }
 
-/// The encodings of the means of the columns of a table, at most 2^32 rows of them, and the indices of
-/// those that are open: such a column holds what is not finite, or it is not proved, and its mean is
-/// unspecified.
+/// The encodings of the means of the columns of a table, at most 2^32 rows of them, and which have
+/// none: theirs are unspecified.
 ///
 /// The floating-point environment is taken to be the default one.
 pub(crate) fn means_of_columns<E: Float>(
@@ -206,8 +216,7 @@ pub(crate) fn means_of_columns<E: Float>(
     shape: Shape,
     means: &mut [u64],
 ) -> Vec<usize> {
-    assert!(means.len() == shape.columns && shape.n > 0 && shape.rows as u64 <= MOST_ROWS);
-    assert!(shape.copies == 1 || shape.copies * shape.columns <= TILE);
+    check(shape, means);
     // What a table leaves over of a group is added for nothing: so of a narrow one groups are half as wide.
     let by_vector = shape.n > FEW && !E::BINARY.is_narrow() && !shape.grouped;
     let level = match level {
@@ -226,6 +235,29 @@ pub(crate) fn means_of_columns<E: Float>(
     })
 }
 
+fn check(shape: Shape, means: &[u64]) {
+    assert!(means.len() == shape.columns && shape.n > 0 && shape.rows as u64 <= MOST_ROWS);
+    assert!(shape.copies == 1 || shape.copies * shape.columns <= TILE);
+}
+
+/// The same of those elements of each column that count: where the table's masks say so, if it has any, and if
+/// they are no NaN that is skipped.
+pub(crate) fn means_of_counted_columns<E: Float>(
+    level: Level,
+    table: &mut dyn Rows<E>,
+    shape: Shape,
+    skips: bool,
+    means: &mut [u64],
+) -> Columns {
+    check(shape, means);
+    dispatch!(level, simd => match (has_fma(simd), E::BINARY.is_narrow()) {
+        (true, true) => means_by::<_, E, 4, true, false, true, true>(simd, table, shape, skips, means),
+        (true, false) => means_by::<_, E, 4, true, true, true, true>(simd, table, shape, skips, means),
+        (false, true) => means_by::<_, E, 4, true, false, false, true>(simd, table, shape, skips, means),
+        (false, false) => means_by::<_, E, 4, true, true, false, true>(simd, table, shape, skips, means),
+    })
+}
+
 #[inline(always)]
 fn means_at<S: Simd, E: Float, const FMA: bool>(
     simd: S,
@@ -237,12 +269,12 @@ fn means_at<S: Simd, E: Float, const FMA: bool>(
         // One vector that is a cache line: from memory, four at once take half as long again. (Where copies of
         // a column are side by side, and are to be put together in the end, four are faster.)
         (false, false) if S::f64s::LEN == 8 && !shape.grouped => {
-            means_by::<S, E, 1, false, true, FMA>(simd, table, shape, means)
+            means_by::<S, E, 1, false, true, FMA, false>(simd, table, shape, false, means).open
         }
-        (false, false) => means_by::<S, E, 4, false, true, FMA>(simd, table, shape, means),
-        (true, false) => means_by::<S, E, 4, true, true, FMA>(simd, table, shape, means),
-        (false, true) => means_by::<S, E, 4, false, false, FMA>(simd, table, shape, means),
-        (true, true) => means_by::<S, E, 4, true, false, FMA>(simd, table, shape, means),
+        (false, false) => means_by::<S, E, 4, false, true, FMA, false>(simd, table, shape, false, means).open,
+        (true, false) => means_by::<S, E, 4, true, true, FMA, false>(simd, table, shape, false, means).open,
+        (false, true) => means_by::<S, E, 4, false, false, FMA, false>(simd, table, shape, false, means).open,
+        (true, true) => means_by::<S, E, 4, true, false, FMA, false>(simd, table, shape, false, means).open,
     }
 }
 
@@ -254,43 +286,46 @@ fn means_by<
     const FLAG: bool,
     const TWO: bool,
     const FMA: bool,
+    const COUNTED: bool,
 >(
     simd: S,
     table: &mut dyn Rows<E>,
     shape: Shape,
+    skips: bool,
     means: &mut [u64],
-) -> Vec<usize> {
+) -> Columns {
     let Shape { rows, columns, copies, n, .. } = shape;
     let plan = &Plan::new::<E, TWO>(shape);
     let group = W * S::f64s::LEN;
     let tile = table.reading().tile().min(columns * copies);
     let kept = if shape.is_one_block() { MOST } else { tile + 2 * MOST };
     let mut memory = table.take_memory();
-    memory.resize(kept * SLOTS + CACHE_LINE / 8, 0.0);
+    let slots = SLOTS + usize::from(COUNTED);
+    memory.resize(kept * slots + CACHE_LINE / 8, 0.0);
     let past = memory.as_ptr().addr() % CACHE_LINE / 8;
-    let states = &mut memory[CACHE_LINE / 8 - past..];
-    let mut results = Results { n, means, open: vec![] };
+    let (states, counts) = memory[CACHE_LINE / 8 - past..].split_at_mut(kept * SLOTS);
+    let all = Divisor::<S>::all(simd, n);
+    let mut results = Results { means, found: Columns::default() };
     let mut proved = [0; MOST];
     if copies == 1 {
-        sweep::<S, E, W, FLAG, TWO, FMA>(
+        sweep::<S, E, W, FLAG, TWO, FMA, COUNTED>(
             simd,
             table,
             shape,
+            skips,
             plan,
-            states,
+            [states, counts],
             #[inline(always)]
-            |sums, first| {
-                // (What the last group shares with the one before is decided again.)
-                while results.open.last().is_some_and(|&column| column >= first) {
-                    results.open.pop();
-                }
+            |sums, counts, first| {
+                results.forget(first);
                 let end = columns.min(first + group);
                 let mut open = u64::MAX;
                 if FMA {
                     let whole = end - first == group;
                     // (So few rows carry nothing: the two parts are the whole sum, and n divides it exactly.)
-                    debug_assert!(!FLAG || !plan.carries);
-                    let exact = FLAG && TWO && n.is_power_of_two() && sums.drop_nothing(simd);
+                    debug_assert!(!FLAG || COUNTED || !plan.carries);
+                    let exact =
+                        FLAG && TWO && !COUNTED && n.is_power_of_two() && sums.drop_nothing(simd);
                     let means = &mut results.means[first..end];
                     open = certify::<S, E, W>(
                         if whole { &mut *means } else { &mut proved },
@@ -300,14 +335,20 @@ fn means_by<
                                 Total::<S>::mean_of_exact::<E>(simd, n, high[i], low[i])
                             }
                             Sums::Windows(state) => {
+                                let count = elements_of::<S, COUNTED>(simd, counts, rows, i);
                                 let parts =
-                                    Parts::<S>::of::<W, FLAG, TWO>(simd, state, i, plan, rows);
+                                    Parts::<S>::of::<W, FLAG, TWO>(simd, state, i, plan, count);
                                 if exact {
                                     let Parts { high, low, .. } = parts;
                                     return Total::<S>::mean_of_exact::<E>(simd, n, high, low);
                                 }
                                 let total = parts.total(plan.carries, TWO);
-                                total.mean::<E, FLAG>(simd, n, TWO || plan.carries)
+                                let low = TWO || plan.carries;
+                                if COUNTED {
+                                    total.mean_of_each::<E, FLAG>(simd, count, low)
+                                } else {
+                                    total.mean::<E, FLAG>(simd, all, low)
+                                }
                             }
                         },
                     );
@@ -320,34 +361,39 @@ fn means_by<
                 while open != 0 {
                     let lane = open.trailing_zeros() as usize;
                     open &= open - 1;
-                    let sum = bounded::<W, FLAG, TWO>(state, lane, group, plan, rows);
-                    results.decide(first + lane, sum, E::BINARY);
+                    let n = if COUNTED { counts[lane] as u64 } else { n };
+                    let sum = bounded::<W, FLAG, TWO>(state, lane, group, plan, n);
+                    results.decide(first + lane, sum, n, E::BINARY);
                 }
                 true
             },
         );
-        let open = results.open;
+        let found = results.found;
         table.keep_memory(memory);
-        return open;
+        return found;
     }
-    let mut all = Copies::new(shape);
-    sweep::<S, E, W, FLAG, TWO, FMA>(
+    let mut parts_of_all = Copies::new(shape);
+    sweep::<S, E, W, FLAG, TWO, FMA, COUNTED>(
         simd,
         table,
         shape,
+        skips,
         plan,
-        states,
+        [states, counts],
         #[inline(always)]
-        |sums, first| {
+        |sums, counts, first| {
             if let (true, Sums::Windows(state)) = (FMA, sums) {
                 for i in 0..W {
-                    let parts = Parts::<S>::of::<W, FLAG, TWO>(simd, state, i, plan, rows);
-                    all.keep(parts, first + i * S::f64s::LEN);
+                    let count = elements_of::<S, COUNTED>(simd, counts, rows, i);
+                    let parts = Parts::<S>::of::<W, FLAG, TWO>(simd, state, i, plan, count);
+                    parts_of_all.keep(parts, count, first + i * S::f64s::LEN);
                 }
             }
             true
         },
     );
+    // Zeros that fill up the last row, and are counted.
+    let more = (rows * copies) as u64 - n;
     for first in (0..columns).step_by(group) {
         let mut open = u64::MAX;
         if FMA {
@@ -355,8 +401,15 @@ fn means_by<
                 &mut proved,
                 #[inline(always)]
                 |i| {
-                    let total = all.total(simd, first + i * S::f64s::LEN, plan.carries);
-                    total.mean::<E, FLAG>(simd, n, true)
+                    let column = first + i * S::f64s::LEN;
+                    let total = parts_of_all.total(simd, column, plan.carries);
+                    if COUNTED {
+                        let count = parts_of_all.count(simd, column);
+                        let count = count - S::f64s::splat(simd, more as f64);
+                        total.mean_of_each::<E, FLAG>(simd, count, true)
+                    } else {
+                        total.mean::<E, FLAG>(simd, all, true)
+                    }
                 },
             );
         }
@@ -366,37 +419,77 @@ fn means_by<
         while open != 0 {
             let column = first + open.trailing_zeros() as usize;
             open &= open - 1;
+            let mut elements = 0;
             let sum = shape.places(column).map(|place| {
                 let index = place / group;
                 let lane = place - Groups::new(group, columns * copies).start(index);
                 let state = &states[index * SLOTS * group..][..SLOTS * group];
-                bounded::<W, FLAG, TWO>(state, lane, group, plan, rows)
+                let n = if COUNTED { counts[index * group + lane] as u64 } else { rows as u64 };
+                elements += n;
+                bounded::<W, FLAG, TWO>(state, lane, group, plan, n)
             });
             let sum = sum.reduce(|a, b| Some(add(a?, b?))).flatten();
-            results.decide(column, sum, E::BINARY);
+            results.decide(column, sum, elements - more, E::BINARY);
         }
     }
-    let open = results.open;
+    let found = results.found;
     table.keep_memory(memory);
-    open
+    found
+}
+
+/// How many elements each lane of vector `i` has.
+#[inline(always)]
+fn elements_of<S: Simd, const COUNTED: bool>(
+    simd: S,
+    counts: &[f64],
+    rows: usize,
+    i: usize,
+) -> S::f64s {
+    if COUNTED {
+        S::f64s::from_slice(simd, &counts[i * S::f64s::LEN..][..S::f64s::LEN])
+    } else {
+        S::f64s::splat(simd, rows as f64)
+    }
+}
+
+/// Which columns of a table have no mean yet, in ascending order.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Columns {
+    /// Those of which none has been found: such a one holds what is not finite, or it is not proved.
+    pub open: Vec<usize>,
+    /// Those of which no element counts.
+    pub empty: Vec<usize>,
 }
 
 /// The means, and the columns that have none yet.
 struct Results<'a> {
-    n: u64,
     means: &'a mut [u64],
-    open: Vec<usize>,
+    found: Columns,
 }
 
 impl Results<'_> {
-    /// Takes the mean from a sum, if it proves one.
+    /// What the last group shares with the one before is decided again.
+    #[inline(always)]
+    fn forget(&mut self, first: usize) {
+        for columns in [&mut self.found.open, &mut self.found.empty] {
+            while columns.last().is_some_and(|&column| column >= first) {
+                columns.pop();
+            }
+        }
+    }
+
+    /// Takes the mean of n elements from their sum, if it proves one.
     #[inline(never)]
-    fn decide(&mut self, column: usize, sum: Option<Bounded>, format: Binary) {
+    fn decide(&mut self, column: usize, sum: Option<Bounded>, n: u64, format: Binary) {
+        if n == 0 {
+            self.found.empty.push(column);
+            return;
+        }
         // (A bound above n is not what `Bounded::mean` expects, and proves little.)
-        let sum = sum.filter(|sum| sum.bound <= u128::from(self.n));
-        match sum.and_then(|sum| sum.mean(self.n, format)) {
+        let sum = sum.filter(|sum| sum.bound <= u128::from(n));
+        match sum.and_then(|sum| sum.mean(n, format)) {
             Some(mean) => self.means[column] = mean,
-            None => self.open.push(column),
+            None => self.found.open.push(column),
         }
     }
 }
@@ -417,7 +510,7 @@ fn add(a: Bounded, b: Bounded) -> Bounded {
 pub(crate) struct Plan {
     /// A lane takes fewer than 2^l steps in a segment.
     l: i32,
-    segment: usize,
+    pub segment: usize,
     /// Rows that tell the first anchors.
     glance: usize,
     /// The anchor of a maximum below 2^(e+1), over 2^e.
@@ -471,7 +564,7 @@ pub(crate) const PLACE: u64 = <f64 as Format>::SIGN | EXPONENT;
 const EXPONENT: u64 = <f64 as Format>::INFINITY;
 
 /// A group's state in memory: this many times its columns.
-const SLOTS: usize = 6;
+pub(crate) const SLOTS: usize = 6;
 /// The windows.
 pub(crate) const T1: usize = 0;
 pub(crate) const T2: usize = 1;
@@ -514,7 +607,7 @@ pub(crate) fn load_one<S: Simd, const W: usize>(
 }
 
 #[inline(always)]
-fn store<S: Simd, const W: usize>(state: &mut [f64], slot: usize, vectors: [S::f64s; W]) {
+pub(crate) fn store<S: Simd, const W: usize>(state: &mut [f64], slot: usize, vectors: [S::f64s; W]) {
     let len = S::f64s::LEN;
     let state = &mut state[slot * W * len..][..W * len];
     for (vector, state) in vectors.iter().zip(state.chunks_exact_mut(len)) {
@@ -524,7 +617,7 @@ fn store<S: Simd, const W: usize>(state: &mut [f64], slot: usize, vectors: [S::f
 
 /// Where the groups of a tile begin: the last one ends with the tile, and may overlap.
 #[derive(Clone, Copy)]
-struct Groups {
+pub(crate) struct Groups {
     /// Columns of a group, and of the tile.
     len: usize,
     width: usize,
@@ -536,7 +629,7 @@ struct Groups {
 
 impl Groups {
     #[inline(always)]
-    fn new(len: usize, width: usize) -> Self {
+    pub fn new(len: usize, width: usize) -> Self {
         Self { len, width, shared: 0, first: 0 }
     }
 
@@ -554,12 +647,12 @@ impl Groups {
     }
 
     #[inline(always)]
-    fn count(self) -> usize {
+    pub fn count(self) -> usize {
         (self.width + self.shared).div_ceil(self.len)
     }
 
     #[inline(always)]
-    fn start(self, index: usize) -> usize {
+    pub fn start(self, index: usize) -> usize {
         let start = (index * self.len).saturating_sub(self.shared);
         self.first + start.min(self.width.saturating_sub(self.len))
     }
@@ -572,7 +665,7 @@ fn bounded<const W: usize, const FLAG: bool, const TWO: bool>(
     lane: usize,
     group: usize,
     plan: &Plan,
-    rows: usize,
+    elements: u64,
 ) -> Option<Bounded> {
     let at = |slot: usize| state[slot * group + lane];
     let a1 = at(A1);
@@ -582,7 +675,7 @@ fn bounded<const W: usize, const FLAG: bool, const TWO: bool>(
     let upper = if plan.carries { at(UPPER) } else { 0.0 };
     let sum = units(upper, unit)? + units(at(T1) - a1, unit)? + units(lower, unit)?;
     let exact = a1 == plan.lowest || (FLAG && state[DROPPED * group + lane % (group / W)] == 0.0);
-    let halves = if exact { 0 } else { rows as u64 + at(MOVED) as u64 };
+    let halves = if exact { 0 } else { elements + at(MOVED) as u64 };
     debug_assert!(!TWO || at(T2).to_bits() & PLACE == (a1 * plan.a2_of_a1).to_bits() & PLACE);
     debug_assert!(at(T1).to_bits() & PLACE == a1.to_bits() & PLACE);
     Some(Bounded { sum, bound: halves.div_ceil(2).into(), unit })
@@ -601,7 +694,7 @@ fn units(x: f64, unit: i32) -> Option<i128> {
 
 /// A group's sums: of few rows perhaps exact, high and low parts; or as the windows hold them.
 #[derive(Clone, Copy)]
-enum Sums<'a, S: Simd, const W: usize> {
+pub(crate) enum Sums<'a, S: Simd, const W: usize> {
     Exact([[S::f64s; W]; 2]),
     Windows(&'a [f64]),
 }
@@ -620,14 +713,34 @@ impl<S: Simd, const W: usize> Sums<'_, S, W> {
 /// Sums all columns, and shows each group's sums, and where it begins, to `finish`, which says whether
 /// exact ones suffice.
 #[inline(always)]
-fn sweep<S: Simd, E: Float, const W: usize, const FLAG: bool, const TWO: bool, const FMA: bool>(
+fn sweep<
+    S: Simd,
+    E: Float,
+    const W: usize,
+    const FLAG: bool,
+    const TWO: bool,
+    const FMA: bool,
+    const COUNTED: bool,
+>(
     simd: S,
     table: &mut dyn Rows<E>,
     shape: Shape,
+    skips: bool,
     plan: &Plan,
-    states: &mut [f64],
-    mut finish: impl FnMut(Sums<S, W>, usize) -> bool,
+    [states, counts]: [&mut [f64]; 2],
+    mut finish: impl FnMut(Sums<S, W>, &[f64], usize) -> bool,
 ) {
+    if COUNTED {
+        return sift::sweep::<S, E, W, FLAG, TWO, FMA>(
+            simd,
+            table,
+            shape,
+            skips,
+            plan,
+            [states, counts],
+            finish,
+        );
+    }
     let group = W * S::f64s::LEN;
     let columns = shape.columns * shape.copies;
     let groups_in_all = columns.div_ceil(group);
@@ -680,7 +793,7 @@ fn sweep<S: Simd, E: Float, const W: usize, const FLAG: bool, const TWO: bool, c
                         let sums = few.sums::<S, E, W>(simd, plan, rows, next, at);
                         if sums.is_some_and(
                             #[inline(always)]
-                            |sums| finish(Sums::Exact(sums), first + at),
+                            |sums| finish(Sums::Exact(sums), &[], first + at),
                         ) {
                             continue;
                         }
@@ -696,7 +809,7 @@ fn sweep<S: Simd, E: Float, const W: usize, const FLAG: bool, const TWO: bool, c
                         );
                     }
                     if shape.is_one_block() {
-                        finish(Sums::Windows(state), first + at);
+                        finish(Sums::Windows(state), &[], first + at);
                     }
                 }
                 if shape.is_one_block() {
@@ -716,7 +829,7 @@ fn sweep<S: Simd, E: Float, const W: usize, const FLAG: bool, const TWO: bool, c
             }
             if is_last {
                 for (i, state) in states.chunks_exact_mut(SLOTS * group).enumerate() {
-                    finish(Sums::Windows(state), first + groups.start(i));
+                    finish(Sums::Windows(state), &[], first + groups.start(i));
                 }
             }
         }
@@ -725,7 +838,10 @@ fn sweep<S: Simd, E: Float, const W: usize, const FLAG: bool, const TWO: bool, c
 
 /// The rows with zeros behind them, as long as a group.
 #[inline(never)]
-fn pad_rows<'a, E: Float>(rows: &[&[E]], padded: &'a mut [[E; MOST]; ROWS]) -> [&'a [E]; ROWS] {
+pub(crate) fn pad_rows<'a, E: Copy>(
+    rows: &[&[E]],
+    padded: &'a mut [[E; MOST]; ROWS],
+) -> [&'a [E]; ROWS] {
     for (padded, row) in padded.iter_mut().zip(rows) {
         padded[..row.len()].copy_from_slice(row);
     }
@@ -874,7 +990,7 @@ impl<S: Simd, const W: usize> Lanes<S, W> {
 
 /// Finds the anchors of a group.
 #[inline(always)]
-fn begin<S: Simd, E: Float, const W: usize, const FLAG: bool, const TWO: bool>(
+pub(crate) fn begin<S: Simd, E: Float, const W: usize, const FLAG: bool, const TWO: bool>(
     simd: S,
     rows: &[&[E]],
     at: usize,
@@ -900,7 +1016,7 @@ fn begin<S: Simd, E: Float, const W: usize, const FLAG: bool, const TWO: bool>(
 
 /// Adds some rows to a group, unless a lane leaves its binade.
 #[inline(always)]
-fn add_rows<
+pub(crate) fn add_rows<
     'a,
     S: Simd,
     E: Float + 'a,
@@ -1005,7 +1121,7 @@ fn add_to_all<
 /// Adds some rows to a group of which a lane leaves its binade: such lanes go to anchors for these
 /// rows, at least twice as high.
 #[inline(always)]
-fn anchor_anew<
+pub(crate) fn anchor_anew<
     S: Simd,
     E: Float,
     const W: usize,
@@ -1082,7 +1198,7 @@ fn anchor_anew<
 
 /// Makes room in the windows: see "Headroom" at the top of this file.
 #[inline(always)]
-fn carry<S: Simd, const W: usize, const TWO: bool>(simd: S, state: &mut [f64], plan: &Plan) {
+pub(crate) fn carry<S: Simd, const W: usize, const TWO: bool>(simd: S, state: &mut [f64], plan: &Plan) {
     let mut t1 = load::<S, W>(simd, state, T1);
     let mut t2 = load::<S, W>(simd, state, T2);
     let a1 = load::<S, W>(simd, state, A1);

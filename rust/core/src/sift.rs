@@ -1,0 +1,117 @@
+//! Columns of which some elements do not count: zeros in their place, and a count for each column.
+//!
+//! The arithmetic is that of `tile.rs`, and so is its proof: a zero goes through a step as it is and drops
+//! nothing, so a column's bound is half a unit for each element that counts, and three for each new anchor; n is
+//! another one in each lane.
+//!
+//! A group of a block is widened to float64 and sifted into the first cache, from where it is added: as it
+//! may be read more than once, but is to be counted once.
+
+use crate::element::Float;
+use crate::far::Next;
+use crate::tile::{
+    add_rows, anchor_anew, begin, bits, carry, pad_rows, Groups, Plan, Rows, Shape, Sums, MOST, ROWS,
+    SLOTS, TILE,
+};
+use fearless_simd::{prelude::*, Simd};
+
+/// As `sweep` of `tile.rs`, which shows `finish` the counts, too.
+#[inline(always)]
+pub(crate) fn sweep<
+    S: Simd,
+    E: Float,
+    const W: usize,
+    const FLAG: bool,
+    const TWO: bool,
+    const FMA: bool,
+>(
+    simd: S,
+    table: &mut dyn Rows<E>,
+    shape: Shape,
+    skips: bool,
+    plan: &Plan,
+    [states, counts]: [&mut [f64]; 2],
+    mut finish: impl FnMut(Sums<S, W>, &[f64], usize) -> bool,
+) {
+    let group = W * S::f64s::LEN;
+    let columns = shape.columns * shape.copies;
+    let mut padded = [[E::zero(); MOST]; ROWS];
+    let mut padded_masks = [[0; MOST]; ROWS];
+    let mut sifted = [[0.0; MOST]; ROWS];
+    for first in (0..columns).step_by(TILE) {
+        let width = TILE.min(columns - first);
+        let groups = Groups::new(group, width);
+        for from in (0..shape.rows).step_by(ROWS) {
+            let until = shape.rows.min(from + ROWS);
+            let (mut rows, mut masks) = table.rows_and_masks(from..until, first..first + width);
+            if width < group {
+                rows = pad_rows(&rows, &mut padded);
+                masks = masks.map(|masks| pad_rows(&masks, &mut padded_masks));
+            }
+            for i in 0..groups.count() {
+                let at = groups.start(i);
+                let index = if shape.is_one_block() { 0 } else { i };
+                let state = &mut states[index * SLOTS * group..][..SLOTS * group];
+                let counts = &mut counts[index * group..][..group];
+                if from == 0 {
+                    counts.fill(0.0);
+                }
+                let (rows, masks) = (&rows[..until - from], masks.as_ref());
+                sift::<S, E, W>(simd, rows, masks, at, skips, &mut sifted, counts);
+                let rows = &sifted.each_ref().map(|row| &row[..group])[..rows.len()];
+                if from == 0 {
+                    begin::<S, f64, W, FLAG, TWO>(simd, rows, 0, state, plan);
+                } else if plan.carries && from % plan.segment == 0 {
+                    carry::<S, W, TWO>(simd, state, plan);
+                }
+                let (some, next) = (rows.iter().copied(), Next::new(&[]));
+                if !add_rows::<S, f64, W, FLAG, TWO, FMA>(simd, some, next, 0, state, plan) {
+                    simd.vectorize(
+                        #[inline(always)]
+                        || anchor_anew::<S, f64, W, FLAG, TWO, FMA>(simd, rows, 0, state, plan),
+                    );
+                }
+                if until == shape.rows {
+                    finish(Sums::Windows(state), counts, first + at);
+                }
+            }
+        }
+    }
+}
+
+/// Copies a group of some rows, zeros for elements that do not count, and adds to each column's count.
+#[inline(always)]
+fn sift<S: Simd, E: Float, const W: usize>(
+    simd: S,
+    rows: &[&[E]],
+    masks: Option<&[&[u8]; ROWS]>,
+    at: usize,
+    skips: bool,
+    sifted: &mut [[f64; MOST]; ROWS],
+    counts: &mut [f64],
+) {
+    let len = S::f64s::LEN;
+    let end = at + W * len;
+    let one = bits::<S>(S::f64s::splat(simd, 1.0));
+    let mut count = crate::tile::load::<S, W>(simd, counts, 0);
+    for (k, (row, sifted)) in rows.iter().zip(sifted).enumerate() {
+        let mut keep = [u64::MAX; MOST];
+        if let Some(masks) = masks {
+            for (keep, &byte) in keep.iter_mut().zip(&masks[k][at..end]) {
+                *keep = if byte == 0 { 0 } else { u64::MAX };
+            }
+        }
+        let x = E::load_some::<S, W>(simd, &row[at..end]);
+        for (i, x) in x.into_iter().enumerate() {
+            let mut keep = S::u64s::from_slice(simd, &keep[i * len..][..len]);
+            if skips {
+                keep &= x.simd_eq(x).to_vector().bitcast::<S::u64s>();
+            }
+            let x: S::f64s = (bits::<S>(x) & keep).bitcast();
+            x.store_slice(&mut sifted[i * len..][..len]);
+            let counted: S::f64s = (one & keep).bitcast();
+            count[i] += counted;
+        }
+    }
+    crate::tile::store::<S, W>(counts, 0, count);
+}
