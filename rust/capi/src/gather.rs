@@ -22,9 +22,14 @@ pub(crate) struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// Whether all elements count, and are what they are in memory.
+    /// Whether all elements count.
+    pub fn all_count(&self) -> bool {
+        self.skip.is_none() && self.mask.is_none()
+    }
+
+    /// Whether they also are what they are in memory.
     pub fn is_plain(&self) -> bool {
-        !self.swapped && self.skip.is_none() && self.mask.is_none()
+        !self.swapped && self.all_count()
     }
 
     /// Whether the element at `first` is aligned, and so are all others along `axes`.

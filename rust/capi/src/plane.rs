@@ -105,7 +105,12 @@ impl<T: Element, const MASK: bool> Plane<T, MASK> {
 
     /// Where a row begins, if it can be read in place.
     #[inline(always)]
-    pub fn row_in_place(&self, grid: &Grid, row: usize, columns: &Range<usize>) -> Option<*const T> {
+    pub fn row_in_place(
+        &self,
+        grid: &Grid,
+        row: usize,
+        columns: &Range<usize>,
+    ) -> Option<*const T> {
         let Shape { copies, n, .. } = grid.shape;
         // What `new`'s caller vouches for.
         assert!(row < grid.shape.rows && columns.end <= grid.shape.columns * copies);

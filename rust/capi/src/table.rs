@@ -4,10 +4,11 @@ use crate::gather::Source;
 use crate::layout::{Axis, Odometer, Place};
 use crate::plane::{Grid, Plane};
 use mean_core::{
-    Ahead, Binary, Columns, Element, Level, Lines, Reading, Rows, Shape, MOST_ROWS, ROWS, TILE,
-    WORTH_A_COPY,
+    Ahead, Binary, Columns, Counted, Element, Level, Lines, Reading, Rows, Shape, MOST_ROWS, ROWS,
+    TILE, WORTH_A_COPY,
 };
 use std::ops::Range;
+use std::slice::from_raw_parts;
 
 /// Runs of so few neighbours are averaged side by side even where they lie apart.
 const FEW: usize = 128;
@@ -21,6 +22,9 @@ const SLAB_OF_RUNS: usize = 256;
 const WORTH_A_TABLE: usize = 5;
 const WORTH_A_TABLE_OF_SHORT: usize = 9;
 const SHORT: usize = 128;
+
+/// Of rows of fewer elements a mask and what it is for are not copied piece by piece.
+const WORTH_COPYING_TWICE: usize = 32;
 
 /// Rows of so many elements are asked for early where they are far; those of narrow tables follow one another.
 const WIDE: usize = TILE / 4;
@@ -41,9 +45,8 @@ fn are_small(tables: usize, n: usize, columns: usize) -> bool {
 pub(crate) struct Table<'a, E> {
     grid: Grid<'a>,
     elements: Plane<E, false>,
-    /// Where not all elements count: a truth value for each, if there is a mask; and whether missing ones do not.
+    /// A truth value for each, if there is a mask.
     masks: Option<Plane<u8, true>>,
-    counted: Option<bool>,
     /// Columns in hand, at most.
     most: usize,
     /// Whether each cell is one run, to be read by itself.
@@ -77,13 +80,17 @@ impl<'a, E: Element> Table<'a, E> {
         if n as u64 > MOST_ROWS || source.skip.is_some_and(|other| other != 0) {
             return None;
         }
-        let all_count = source.mask.is_none() && source.skip.is_none();
+        let all_count = source.all_count();
         let (run, row) = source.axes.last().map_or((1, 0), |axis| (axis.len, axis.data));
         let size = size_of::<E>() as isize;
         let plain =
             !source.swapped && source.is_aligned::<E>(first, source.axes.iter().chain(cells));
         let side_by_side = plain && row == size;
-        let apart = all_count && side_by_side && source.axes.len() == 1 && E::takes_rows(level, n, format);
+        let row_of_masks = source.axes.last().map_or(0, |axis| axis.mask);
+        let apart = side_by_side
+            && (source.mask.is_none() || row_of_masks == 1)
+            && source.axes.len() == 1
+            && E::takes_rows(level, n, format);
         let together = apart || run <= FEW || columns.data < row;
         let mut joined = Axis { len: 1, data: 0, mask: 0, out: 0 };
         if let Some((&axis, others)) = outer.split_last() {
@@ -138,25 +145,32 @@ impl<'a, E: Element> Table<'a, E> {
             _ => SLAB.max(reading.tile()),
         };
         shape.columns = width.min(slab);
+        shape.counted = (!all_count).then_some(source.skip.is_some());
         // SAFETY: the caller vouches for them.
         let mut elements = unsafe { Plane::new(source.data, source.swapped, E::zero()) };
         (elements.in_place, elements.runs) = (in_place, runs);
         let masks = source.mask.map(|mask| {
-            let (run_of_mask, row) = source.axes.last().map_or((1, 0), |axis| (axis.len, axis.mask));
-            debug_assert!(run_of_mask == run);
-            let dense = row == columns.len as isize && fits(&shape.copies);
+            let dense = row_of_masks == columns.len as isize && fits(&shape.copies);
             // SAFETY: as above.
             let mut masks = unsafe { Plane::new(mask, false, 1) };
             masks.in_place = !is_joined && columns.mask == 1 && (shape.copies == 1 || dense);
-            masks.runs = !is_joined && !masks.in_place && row == 1 && shape.copies == 1;
+            masks.runs = !is_joined && !masks.in_place && row_of_masks == 1 && shape.copies == 1;
             masks
         });
+        // (What is not read in place nor transposed is copied in pieces of a row.)
+        let in_pieces = |in_place: bool, runs: bool| !in_place && !runs && !is_joined && !apart;
+        if columns.len < WORTH_COPYING_TWICE
+            && masks.as_ref().is_some_and(|masks| {
+                in_pieces(in_place, runs) || in_pieces(masks.in_place, masks.runs)
+            })
+        {
+            return None;
+        }
         let tables = Odometer::new(outer, first);
         Some(Self {
-            grid: Grid { level, axes: &source.axes, columns, joined, tables, slab: 0, shape },
+            grid: Grid { level, axes: source.axes, columns, joined, tables, slab: 0, shape },
             elements,
             masks,
-            counted: (!all_count).then_some(source.skip.is_some()),
             most: slab,
             apart,
             reading,
@@ -183,26 +197,26 @@ impl<'a, E: Element> Table<'a, E> {
     pub fn means(&mut self, format: Binary, means: &mut Vec<u64>) -> Columns {
         let (shape, level) = (self.grid.shape, self.grid.level);
         means.resize(shape.columns, 0);
-        if let Some(skips) = self.counted {
-            return E::means_of_counted_columns(level, self, shape, skips, format, means);
-        }
         if !self.apart {
-            let open = E::means_of_columns(level, self, shape, format, means);
-            return Columns { open, empty: vec![] };
+            return E::means_of_columns(level, self, shape, format, means);
         }
-        let run = self.grid.run();
-        let runs = |first: usize, runs: &mut [&[E]]| {
+        let n = self.grid.run();
+        let runs = |first: usize, runs: &mut [Counted<E>]| {
             // Callers of a safe trait must not get beyond what `new`'s caller vouches for.
             assert!(first.saturating_add(runs.len()) <= shape.columns);
-            for (one, column) in runs.iter_mut().zip(first..) {
-                let data = self.elements.at(self.place(column)).cast();
+            for (run, column) in runs.iter_mut().zip(first..) {
+                let place = self.place(column);
                 // SAFETY: all elements of a cell, side by side, native and aligned; `new`'s caller
                 // vouches for them.
-                *one = unsafe { std::slice::from_raw_parts(data, run) };
+                let data = unsafe { from_raw_parts(self.elements.at(place).cast(), n) };
+                let mask = self.masks.as_ref().map(|masks| {
+                    // SAFETY: their truth values, side by side; as above.
+                    unsafe { from_raw_parts(masks.at(place), n) }
+                });
+                *run = Counted::new(data, mask, shape.counted == Some(true));
             }
         };
-        let open = E::means_of_rows(level, run, &runs, self.ahead, means);
-        Columns { open, empty: vec![] }
+        E::means_of_rows(level, n, &runs, self.ahead, means)
     }
 
     /// Where a column is.
@@ -246,7 +260,7 @@ impl<E: Element> Rows<E> for Table<'_, E> {
         // SAFETY: n times the axis of the columns are elements of the cells, native and aligned, one after
         // the other (`pitch`), for which `new`'s caller vouches; and the rows, each `copies` times
         // that axis, end among them.
-        let data = unsafe { std::slice::from_raw_parts(start, rows.len() * pitch) };
+        let data = unsafe { from_raw_parts(start, rows.len() * pitch) };
         Lines::Dense { data, pitch, first: self.grid.slab + columns.start }
     }
 
@@ -278,7 +292,7 @@ impl<E: Element> Rows<E> for Table<'_, E> {
             let row = row.cast::<u8>().wrapping_offset(beyond).cast();
             // SAFETY: elements of a row of this table or the next, in memory and not in the buffer;
             // `new`'s caller vouches for them.
-            *next = unsafe { std::slice::from_raw_parts(row, next_columns.len()) };
+            *next = unsafe { from_raw_parts(row, next_columns.len()) };
         }
         [self.rows(rows, columns), next_rows]
     }

@@ -79,24 +79,13 @@ pub trait Element: Copy {
     }
 
     /// Finds the encoding of the mean of each column of a table, of at most [`MOST_ROWS`] rows, and
-    /// returns the columns of which it has found none, in ascending order: their means are unspecified.
+    /// returns the columns that have none: theirs are unspecified.
     ///
     /// [`MOST_ROWS`]: crate::MOST_ROWS
     fn means_of_columns(
         level: Level,
         table: &mut dyn Rows<Self>,
         shape: Shape,
-        format: Binary,
-        means: &mut [u64],
-    ) -> Vec<usize>;
-
-    /// The same of those elements of each column that count: where the table's masks say so, if it has any, and
-    /// if they are not missing, where that is skipped.
-    fn means_of_counted_columns(
-        level: Level,
-        table: &mut dyn Rows<Self>,
-        shape: Shape,
-        skips_missing: bool,
         format: Binary,
         means: &mut [u64],
     ) -> Columns;
@@ -112,11 +101,11 @@ pub trait Element: Copy {
     fn means_of_rows<'a>(
         _level: Level,
         _n: usize,
-        _rows: &dyn Fn(usize, &mut [&'a [Self]]),
+        _rows: &dyn Fn(usize, &mut [Counted<'a, Self>]),
         _ahead: Option<Ahead>,
         means: &mut [u64],
-    ) -> Vec<usize> {
-        (0..means.len()).collect()
+    ) -> Columns {
+        Columns { open: (0..means.len()).collect(), empty: vec![] }
     }
 }
 
@@ -220,23 +209,8 @@ macro_rules! float_element {
                 shape: Shape,
                 _: Binary,
                 means: &mut [u64],
-            ) -> Vec<usize> {
-                means_of_columns(level, table, shape, means)
-            }
-
-            fn means_of_counted_columns(
-                level: Level,
-                table: &mut dyn Rows<Self>,
-                shape: Shape,
-                skips_missing: bool,
-                _: Binary,
-                means: &mut [u64],
             ) -> Columns {
-                if environment::is_default() {
-                    tile::means_of_counted_columns(level, table, shape, skips_missing, means)
-                } else {
-                    Columns { open: (0..shape.columns).collect(), empty: vec![] }
-                }
+                means_of_columns(level, table, shape, means)
             }
 
             fn takes_rows(level: Level, n: usize, format: Binary) -> bool {
@@ -246,10 +220,10 @@ macro_rules! float_element {
             fn means_of_rows<'a>(
                 level: Level,
                 n: usize,
-                rows: &dyn Fn(usize, &mut [&'a [Self]]),
+                rows: &dyn Fn(usize, &mut [Counted<'a, Self>]),
                 ahead: Option<Ahead>,
                 means: &mut [u64],
-            ) -> Vec<usize> {
+            ) -> Columns {
                 rows::means_of_rows(level, n, rows, ahead, means)
             }
         }
@@ -262,20 +236,20 @@ fn means_of_columns<E: Float>(
     table: &mut dyn Rows<E>,
     shape: Shape,
     means: &mut [u64],
-) -> Vec<usize> {
+) -> Columns {
     if !environment::is_default() {
-        return (0..shape.columns).collect();
+        return Columns { open: (0..shape.columns).collect(), empty: vec![] };
     }
-    let mut open = tile::means_of_columns(level, table, shape, means);
+    let mut found = tile::means_of_columns(level, table, shape, means);
     // So many are not for want of a proof: NaNs, to look for which takes one more reading of all.
-    if open.len() > shape.columns / 32 {
+    if found.open.len() > shape.columns / 32 {
         let specials = Specials::of_columns(level, table, shape);
-        open.retain(|&column| !specials[column].any());
+        found.open.retain(|&column| !specials[column].any());
         for (mean, special) in means.iter_mut().zip(&specials).filter(|(_, found)| found.any()) {
             *mean = special.mean(E::BINARY);
         }
     }
-    open
+    found
 }
 
 impl Format for f64 {

@@ -69,28 +69,39 @@ pub(crate) struct Specials {
     minus: bool,
 }
 
+/// Which of them an element is: a bit for each. `skips`: no NaN.
+#[inline(always)]
+fn special_bits<E: Float>(x: E, skips: bool) -> u8 {
+    let nan = x.magnitude_bits() > E::INFINITY && !skips;
+    let plus = x.to_bits() == E::INFINITY;
+    let minus = x.to_bits() == E::INFINITY | E::SIGN;
+    u8::from(nan) | u8::from(plus) << 1 | u8::from(minus) << 2
+}
+
 impl Specials {
-    /// Those of each column of a table.
+    /// Those of each column of a table: of those elements that count.
     pub fn of_columns<E: Float>(level: Level, table: &mut dyn Rows<E>, shape: Shape) -> Vec<Self> {
-        let Shape { rows, columns, copies, .. } = shape;
+        let Shape { rows, columns, copies, counted, .. } = shape;
+        let skips = counted == Some(true);
         let wide = columns * copies;
         let mut found = vec![0_u8; wide];
         for first in (0..wide).step_by(TILE) {
             let until = wide.min(first + TILE);
             for from in (0..rows).step_by(ROWS) {
                 let to = rows.min(from + ROWS);
-                let eight = table.rows(from..to, first..until);
+                let (eight, masks) = table.rows_and_masks(from..to, first..until);
                 vectorize(
                     level,
                     #[inline(always)]
                     || {
-                        for row in &eight[..to - from] {
-                            for (found, x) in found[first..until].iter_mut().zip(*row) {
-                                let nan = x.magnitude_bits() > E::INFINITY;
-                                let plus = x.to_bits() == E::INFINITY;
-                                let minus = x.to_bits() == E::INFINITY | E::SIGN;
-                                *found |=
-                                    u8::from(nan) | u8::from(plus) << 1 | u8::from(minus) << 2;
+                        for (k, row) in eight[..to - from].iter().enumerate() {
+                            let found = found[first..until].iter_mut().zip(*row);
+                            let Some(masks) = masks else {
+                                found.for_each(|(found, &x)| *found |= special_bits(x, skips));
+                                continue;
+                            };
+                            for ((found, &x), &byte) in found.zip(masks[k]) {
+                                *found |= if byte == 0 { 0 } else { special_bits(x, skips) };
                             }
                         }
                     },
@@ -104,20 +115,25 @@ impl Specials {
         (0..columns).map(of).collect()
     }
 
+    /// Those of a slice.
     #[inline(always)]
-    fn of<E: Float>(data: &[E]) -> Self {
-        // In chunks, so that a vector loop looks at them and an early one ends the search.
-        let special = |x: &E| x.magnitude_bits() >= E::INFINITY;
-        let chunk = |chunk: &[E]| chunk.iter().fold(false, |any, x| any | special(x));
-        if !data.chunks(1024).any(chunk) {
-            return Self::default();
+    pub fn of<E: Float>(data: &[E]) -> Self {
+        // The largest magnitude says whether there are any: in chunks, so that a vector loop finds it, and a NaN,
+        // beside which infinities do not matter, ends the search.
+        let largest = |chunk: &[E]| chunk.iter().fold(0, |max, x| x.magnitude_bits().max(max));
+        let mut found = Self::default();
+        for chunk in data.chunks(1024) {
+            let largest = largest(chunk);
+            if largest > E::INFINITY {
+                return Self { nan: true, ..found };
+            }
+            if largest == E::INFINITY {
+                let has = |bits| chunk.iter().any(|x| x.to_bits() == bits);
+                found.plus |= has(E::INFINITY);
+                found.minus |= has(E::INFINITY | E::SIGN);
+            }
         }
-        let has = |bits| data.iter().any(|x| x.to_bits() == bits);
-        Self {
-            nan: data.iter().any(|x| x.magnitude_bits() > E::INFINITY),
-            plus: has(E::INFINITY),
-            minus: has(E::INFINITY | E::SIGN),
-        }
+        found
     }
 
     fn merge(&mut self, other: Self) {

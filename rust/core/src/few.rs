@@ -49,17 +49,19 @@ impl Few {
         Self { a1: 0.0, patience: PATIENCE }
     }
 
-    /// The exact sums of a group's columns, high and low parts; `None` where that is not proved.
+    /// The exact sums of a group's columns, high and low parts; `None` where that is not proved. `narrow`:
+    /// whether elements have 24 bits or fewer.
     #[inline(always)]
     pub fn sums<S: Simd, E: Float, const W: usize>(
         &mut self,
         simd: S,
+        narrow: bool,
         plan: &Plan,
         rows: &[&[E]],
         next: Next<E>,
         at: usize,
     ) -> Option<[[S::f64s; W]; 2]> {
-        if E::BINARY.is_narrow() {
+        if narrow {
             return narrow_sums::<S, E, W>(simd, plan.one, rows, next, at);
         }
         if self.patience == 0 {

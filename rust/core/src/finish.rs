@@ -231,10 +231,26 @@ impl<S: Simd> Total<S> {
         low: bool,
     ) -> (S::f64s, S::mask64s) {
         let one = S::f64s::splat(simd, 1.0);
-        let some = n.simd_ge(one);
-        let n = n.max(one);
         let (mean, proved) = self.mean::<E, FLAG>(simd, Divisor { n, inverse: one / n }, low);
-        (mean, proved & some)
+        // (Of none it is NaN, but for what a proof makes of that.)
+        (mean, proved & n.simd_ge(one))
+    }
+
+    /// The same of exact sums, as `few.rs` has them, each of so many elements.
+    #[inline(always)]
+    pub fn mean_of_exact_each<E: Float>(
+        simd: S,
+        n: S::f64s,
+        high: S::f64s,
+        low: S::f64s,
+    ) -> (S::f64s, S::mask64s) {
+        if E::BINARY.is_narrow() {
+            // (Of none it is NaN.)
+            let mean = high / n;
+            return (mean, mean.abs().simd_le(S::f64s::splat(simd, f64::MAX)));
+        }
+        let (high, low) = fast_two_sum::<S>(high, low);
+        Self { high, low, doubt: None }.mean_of_each::<E, true>(simd, n, true)
     }
 
     /// The same of exact sums of few elements: as `few.rs` has them, or of 2^k, in two parts.

@@ -70,16 +70,36 @@ fn sum_of_runs<E: Integer>(level: Level, runs: &mut dyn Runs<E>) -> (i128, u64) 
     (sum, runs.count())
 }
 
+/// The means of the columns of a table, each by its exact sum, of how many elements, and whether one is missing.
+fn means_of_sums<E: Integer + Element>(
+    level: Level,
+    table: &mut dyn Rows<E>,
+    shape: Shape,
+    means: &mut [u64],
+    mean: impl Fn(i128, u64, bool) -> u64,
+) -> Columns {
+    let mut found = Columns::default();
+    let put = |column, sum, n, missing| match n {
+        0 => found.empty.push(column),
+        _ => means[column] = mean(sum, n, missing),
+    };
+    if shape.counted.is_some() {
+        sums_of_columns::<_, true>(level, table, shape, put);
+    } else {
+        sums_of_columns::<_, false>(level, table, shape, put);
+    }
+    found
+}
+
 /// Gives `put` each column's index, its exact sum, of how many elements, and whether one of them is missing.
-/// `counted`: not all elements count, and whether missing ones do not.
 fn sums_of_columns<E: Integer + Element, const COUNTED: bool>(
     level: Level,
     table: &mut dyn Rows<E>,
     shape: Shape,
-    skips: bool,
     mut put: impl FnMut(usize, i128, u64, bool),
 ) {
-    let Shape { rows, columns, copies, n, .. } = shape;
+    let Shape { rows, columns, copies, n, counted, .. } = shape;
+    let skips = counted == Some(true);
     let wide = columns * copies;
     let most = wide.min(TILE);
     let mut missing = vec![0_u8; most];
@@ -111,7 +131,11 @@ fn sums_of_columns<E: Integer + Element, const COUNTED: bool>(
                                     |((&x, &byte), left_out)| {
                                         let counts = byte != 0 && !(skips && x.is_missing());
                                         *left_out += u64::from(!counts);
-                                        if counts { x } else { E::zero() }
+                                        if counts {
+                                            x
+                                        } else {
+                                            E::zero()
+                                        }
                                     },
                                 );
                                 add_row(sifted, high, low, missing);
@@ -290,30 +314,14 @@ macro_rules! elements {
                 shape: Shape,
                 format: Binary,
                 means: &mut [u64],
-            ) -> Vec<usize> {
-                let mean = mean_of_sum(format);
-                sums_of_columns::<_, false>(level, table, shape, false, |column, sum, n, _| {
-                    means[column] = mean(sum, n);
-                });
-                vec![]
-            }
-
-            fn means_of_counted_columns(
-                level: Level,
-                table: &mut dyn Rows<Self>,
-                shape: Shape,
-                skips_missing: bool,
-                format: Binary,
-                means: &mut [u64],
             ) -> Columns {
-                let mut empty = vec![];
-                let mean = mean_of_sum(format);
-                let put = |column, sum, n, _| match n {
-                    0 => empty.push(column),
-                    _ => means[column] = mean(sum, n),
-                };
-                sums_of_columns::<_, true>(level, table, shape, skips_missing, put);
-                Columns { open: vec![], empty }
+                let quick = format == Binary::B64 && environment::is_default();
+                means_of_sums(level, table, shape, means, |sum, n, _| {
+                    match quotient_of_floats(sum, n) {
+                        Some(mean) if quick => mean.to_bits(),
+                        _ => round_mean(sum, 0, n, format),
+                    }
+                })
             }
         }
     )*};
@@ -329,16 +337,6 @@ elements! {
     i32, 0, i32::swap_bytes;
     u64, 0, u64::swap_bytes;
     i64, 0, i64::swap_bytes;
-}
-
-/// How a mean is had from a sum and a count.
-#[inline(always)]
-fn mean_of_sum(format: Binary) -> impl Fn(i128, u64) -> u64 {
-    let quick = format == Binary::B64 && environment::is_default();
-    move |sum, n| match quotient_of_floats(sum, n) {
-        Some(mean) if quick => mean.to_bits(),
-        _ => round_mean(sum, 0, n, format),
-    }
 }
 
 /// sum / n, rounded once: where both are float64 numbers the hardware's division does that.
@@ -357,11 +355,6 @@ pub struct Time(pub i64);
 impl Time {
     /// Not a time.
     pub const NAT: Self = Self(i64::MIN);
-
-    fn mean_of_sum(sum: i128, n: u64, missing: bool) -> u64 {
-        let mean = if missing { Self::NAT.0 } else { to_nearest(sum, n.into()) };
-        mean as u64
-    }
 }
 
 impl Element for Time {
@@ -412,28 +405,11 @@ impl Element for Time {
         shape: Shape,
         _: Binary,
         means: &mut [u64],
-    ) -> Vec<usize> {
-        sums_of_columns::<_, false>(level, table, shape, false, |column, sum, n, missing| {
-            means[column] = Self::mean_of_sum(sum, n, missing);
-        });
-        vec![]
-    }
-
-    fn means_of_counted_columns(
-        level: Level,
-        table: &mut dyn Rows<Self>,
-        shape: Shape,
-        skips_missing: bool,
-        _: Binary,
-        means: &mut [u64],
     ) -> Columns {
-        let mut empty = vec![];
-        let put = |column, sum, n, missing| match n {
-            0 => empty.push(column),
-            _ => means[column] = Self::mean_of_sum(sum, n, missing),
-        };
-        sums_of_columns::<_, true>(level, table, shape, skips_missing, put);
-        Columns { open: vec![], empty }
+        means_of_sums(level, table, shape, means, |sum, n, missing| {
+            let mean = if missing { Self::NAT.0 } else { to_nearest(sum, n.into()) };
+            mean as u64
+        })
     }
 }
 

@@ -25,12 +25,14 @@
 //! the sum is small against what the old ones may have dropped, which says nothing of its correctness.
 
 use crate::element::Float;
+use crate::exact::Specials;
 use crate::far::{fetch, Ahead};
 use crate::finish::{certify, fast_two_sum, Divisor, Doubt, Total};
-use crate::lane::Lane;
-use crate::tile::{any, bits, power_of_two, Lanes, MOST, PLACE};
+use crate::source::{Counted, Source};
+use crate::tile::{any, power_of_two, Columns, Lanes, MOST, PLACE};
 use crate::window::has_fma;
 use fearless_simd::{dispatch, prelude::*, Level, Simd};
+use std::borrow::Cow;
 use std::hint::black_box;
 use std::ops::Range;
 
@@ -50,42 +52,94 @@ pub(crate) fn takes(level: Level, n: usize) -> bool {
     (SHORTEST..=LONGEST).contains(&n) && dispatch!(level, simd => has_fma(simd))
 }
 
-/// The encodings of the means of rows of `n` elements each, as many as `means`, and the indices of
-/// those that are open: such a row holds what is not finite, or it is not proved, and its mean is
-/// unspecified. `rows` fills in some of them, from an index on; those that come from far are asked for early.
+/// The encodings of the means of rows of `n` elements each, as many as `means`, and which have none:
+/// theirs are unspecified. `rows` fills in some of them, from an index on; those that come from far are asked
+/// for early. In all rows all elements count, or in none.
 ///
 /// The floating-point environment is taken to be the default one.
 pub(crate) fn means_of_rows<'a, E: Float + 'a>(
     level: Level,
     n: usize,
-    rows: &dyn Fn(usize, &mut [&'a [E]]),
+    rows: &dyn Fn(usize, &mut [Counted<'a, E>]),
     ahead: Option<Ahead>,
     means: &mut [u64],
-) -> Vec<usize> {
+) -> Columns {
     assert!(takes(level, n));
-    dispatch!(level, simd => {
-        if E::BINARY.is_narrow() {
-            means_by::<_, E, false>(simd, n, rows, ahead, means)
-        } else {
-            means_by::<_, E, true>(simd, n, rows, ahead, means)
-        }
+    let mut first = [Counted::default(); 1];
+    rows(0, &mut first[..means.len().min(1)]);
+    let all_count = first[0].all().is_some();
+    dispatch!(level, simd => match (all_count, E::BINARY.is_narrow()) {
+        (true, true) => means_by::<_, E, &[E], false>(simd, n, rows, ahead, means),
+        (true, false) => means_by::<_, E, &[E], true>(simd, n, rows, ahead, means),
+        (false, true) => means_by::<_, E, Counted<E>, false>(simd, n, rows, ahead, means),
+        (false, false) => means_by::<_, E, Counted<E>, true>(simd, n, rows, ahead, means),
     })
 }
 
+/// A row as the kernel reads it.
+trait Row<'a, E: Float>: Source<E> {
+    const COUNTED: bool;
+
+    fn new(row: Counted<'a, E>) -> Self;
+
+    /// A group from an element on, zeros for those that do not count, and how many these are.
+    fn group<S: Simd>(self, simd: S, from: usize) -> ([S::f64s; 4], u64);
+
+    /// All of it, zeros for those that do not count.
+    fn elements(&self) -> Cow<'_, [E]>;
+}
+
+impl<'a, E: Float> Row<'a, E> for &'a [E] {
+    const COUNTED: bool = false;
+
+    #[inline(always)]
+    fn new(row: Counted<'a, E>) -> Self {
+        row.data()
+    }
+
+    #[inline(always)]
+    fn group<S: Simd>(self, simd: S, from: usize) -> ([S::f64s; 4], u64) {
+        (E::load(simd, &self[from..from + 4 * S::f64s::LEN]), 0)
+    }
+
+    #[inline(always)]
+    fn elements(&self) -> Cow<'_, [E]> {
+        Cow::Borrowed(self)
+    }
+}
+
+impl<'a, E: Float> Row<'a, E> for Counted<'a, E> {
+    const COUNTED: bool = true;
+
+    #[inline(always)]
+    fn new(row: Counted<'a, E>) -> Self {
+        row
+    }
+
+    #[inline(always)]
+    fn group<S: Simd>(self, simd: S, from: usize) -> ([S::f64s; 4], u64) {
+        self.group::<S, f64>(simd, from)
+    }
+
+    fn elements(&self) -> Cow<'_, [E]> {
+        (0..self.len()).map(|i| self.get(i)).collect()
+    }
+}
+
 #[inline(always)]
-fn means_by<'a, S: Simd, E: Float + 'a, const TWO: bool>(
+fn means_by<'a, S: Simd, E: Float + 'a, R: Row<'a, E>, const TWO: bool>(
     simd: S,
     n: usize,
-    rows: &dyn Fn(usize, &mut [&'a [E]]),
+    rows: &dyn Fn(usize, &mut [Counted<'a, E>]),
     ahead: Option<Ahead>,
     means: &mut [u64],
-) -> Vec<usize> {
+) -> Columns {
     let len = S::f64s::LEN;
     let all = Divisor::<S>::all(simd, n as u64);
     let mut grid: Option<Grid> = None;
-    let mut open_rows = vec![];
-    let [mut high, mut low, mut bound, mut half_unit] = [[0.0; MOST]; 4];
-    let mut batch: [&[E]; 2 * MOST] = [&[]; 2 * MOST];
+    let mut found = Columns::default();
+    let [mut high, mut low, mut bound, mut half_unit, mut counts] = [[0.0; MOST]; 5];
+    let mut batch = [Counted::default(); 2 * MOST];
     // So many rows on is what is asked for.
     let on = ahead.map(|ahead| (ahead.bytes / (n * size_of::<E>())).clamp(1, 4 * len));
     let count = means.len();
@@ -95,15 +149,16 @@ fn means_by<'a, S: Simd, E: Float + 'a, const TWO: bool>(
         let batch = &mut batch[..there];
         rows(first, batch);
         for (i, row) in batch[..means.len()].iter().enumerate() {
-            let data = &row[..n];
+            let row = R::new(*row);
+            assert!(row.len() == n);
             let next = on.and_then(|on| batch.get(i + on)).zip(ahead);
             let mut sum = grid.and_then(
                 #[inline(always)]
                 |grid| match next {
-                    None => grid.sum::<S, E, TWO>(simd, data, grid.least, |_| ()),
+                    None => grid.sum::<S, E, R, TWO>(simd, row, grid.least, |_| ()),
                     Some((next, Ahead { is_far, .. })) => {
-                        grid.sum::<S, E, TWO>(simd, data, grid.least, |group| {
-                            fetch(next, group, is_far);
+                        grid.sum::<S, E, R, TWO>(simd, row, grid.least, |group| {
+                            fetch(next.data(), group, is_far);
                         })
                     }
                 },
@@ -111,13 +166,18 @@ fn means_by<'a, S: Simd, E: Float + 'a, const TWO: bool>(
             if sum.is_none() {
                 let own = simd.vectorize(
                     #[inline(always)]
-                    || Grid::of::<S, E, TWO>(data),
+                    || Grid::of::<S, E, TWO>(&row.elements()),
                 );
-                sum = own.sum::<S, E, TWO>(simd, data, 0.0, |_| ());
-                grid = Some(own);
+                // (One that has none, and is open, leaves the next row the last one's.)
+                if !own.a1.is_nan() {
+                    sum = own.sum::<S, E, R, TWO>(simd, row, 0.0, |_| ());
+                    grid = Some(own);
+                }
             }
             // (A NaN leaves the mean open.)
-            (high[i], low[i]) = sum.unwrap_or((f64::NAN, 0.0));
+            let left_out;
+            (high[i], low[i], left_out) = sum.unwrap_or((f64::NAN, 0.0, 0));
+            counts[i] = (n as u64 - left_out) as f64;
             (bound[i], half_unit[i]) = grid.map_or((0.0, 0.0), |grid| (grid.bound, grid.half_unit));
         }
         let mut proved = [0; MOST];
@@ -132,17 +192,35 @@ fn means_by<'a, S: Simd, E: Float + 'a, const TWO: bool>(
                 }
                 let (noise, bound) = (S::f64s::splat(simd, 0.0), at(&bound));
                 let doubt = Some(Doubt { noise, bound, half_unit: at(&half_unit) });
-                Total::<S> { high, low, doubt }.mean::<E, false>(simd, all, TWO)
+                let total = Total::<S> { high, low, doubt };
+                if R::COUNTED {
+                    total.mean_of_each::<E, false>(simd, at(&counts), TWO)
+                } else {
+                    total.mean::<E, false>(simd, all, TWO)
+                }
             },
         );
         means.copy_from_slice(&proved[..means.len()]);
         open &= !(u64::MAX << means.len());
         while open != 0 {
-            open_rows.push(first + open.trailing_zeros() as usize);
+            let i = open.trailing_zeros() as usize;
             open &= open - 1;
+            if R::COUNTED && counts[i] == 0.0 {
+                found.empty.push(first + i);
+                continue;
+            }
+            let specials = simd.vectorize(
+                #[inline(always)]
+                || Specials::of(&R::new(batch[i]).elements()),
+            );
+            if specials.any() {
+                means[i] = specials.mean(E::BINARY);
+            } else {
+                found.open.push(first + i);
+            }
         }
     }
-    open_rows
+    found
 }
 
 /// The anchors of a row.
@@ -190,34 +268,31 @@ impl Grid {
         }
     }
 
-    /// The sum of a row, high and low part; `None` where a lane leaves its place, or the sum is less
-    /// than `least`.
+    /// The sum of a row, high and low part, and of how many elements it is not; `None` where a lane leaves its
+    /// place, or the sum is less than `least`.
     #[inline(always)]
-    fn sum<S: Simd, E: Float, const TWO: bool>(
+    fn sum<'a, S: Simd, E: Float, R: Row<'a, E>, const TWO: bool>(
         self,
         simd: S,
-        data: &[E],
+        row: R,
         least: f64,
         ask: impl Fn(Range<usize>),
-    ) -> Option<(f64, f64)> {
-        let group = 4 * S::f64s::LEN;
+    ) -> Option<(f64, f64, u64)> {
+        let (group, n) = (4 * S::f64s::LEN, row.len());
         let [a1, a2] = [self.a1, self.a2].map(|anchor| S::f64s::splat(simd, anchor));
         let mut lanes = Lanes::<S, 4>::new(simd, self.one, [a1; 4], [a2; 4]);
-        let groups = data.chunks_exact(group);
-        let left = groups.remainder().len();
-        for (i, group_of) in groups.enumerate() {
-            ask(i * group..(i + 1) * group);
-            lanes.step::<false, TWO, true>(E::load(simd, group_of));
+        let (whole, mut left_out) = (n - n % group, 0);
+        for at in (0..whole).step_by(group) {
+            ask(at..at + group);
+            let (x, some) = row.group(simd, at);
+            left_out += some;
+            lanes.step::<false, TWO, true>(x);
         }
-        if left > 0 {
-            // The last group, without what it shares with the one before.
-            ask(data.len() - left..data.len());
-            let mut last = E::load(simd, &data[data.len() - group..]);
-            let keep = &<f64 as Lane>::keep()[MOST + left - group..][..group];
-            for (x, keep) in last.iter_mut().zip(keep.chunks_exact(S::f64s::LEN)) {
-                *x = (bits::<S>(*x) & S::u64s::from_slice(simd, keep)).bitcast();
-            }
-            lanes.step::<false, TWO, true>(last);
+        if whole < n {
+            ask(whole..n);
+            let (x, some) = row.part::<S, f64>(simd, whole..n);
+            left_out += some;
+            lanes.step::<false, TWO, true>(x);
         }
         let place = PLACE | ((1 << TOP) - 1) << (52 - TOP);
         if any::<S>(lanes.seen & S::u64s::splat(simd, place)) {
@@ -227,7 +302,7 @@ impl Grid {
         // (So that nobody waits for the low part, but the row's mean.)
         (high.abs() >= least).then(
             #[inline(always)]
-            || (high, if TWO { all::<S>(lanes.t2, a2) } else { 0.0 }),
+            || (high, if TWO { all::<S>(lanes.t2, a2) } else { 0.0 }, left_out),
         )
     }
 }

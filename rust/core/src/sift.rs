@@ -9,9 +9,10 @@
 
 use crate::element::Float;
 use crate::far::Next;
+use crate::few::Few;
 use crate::tile::{
-    add_rows, anchor_anew, begin, bits, carry, pad_rows, Groups, Plan, Rows, Shape, Sums, MOST, ROWS,
-    SLOTS, TILE,
+    add_rows, anchor_anew, begin, bits, carry, pad_rows, Groups, Plan, Rows, Shape, Sums, MOST,
+    ROWS, SLOTS, TILE,
 };
 use fearless_simd::{prelude::*, Simd};
 
@@ -28,16 +29,17 @@ pub(crate) fn sweep<
     simd: S,
     table: &mut dyn Rows<E>,
     shape: Shape,
-    skips: bool,
     plan: &Plan,
     [states, counts]: [&mut [f64]; 2],
     mut finish: impl FnMut(Sums<S, W>, &[f64], usize) -> bool,
 ) {
     let group = W * S::f64s::LEN;
     let columns = shape.columns * shape.copies;
+    let skips = shape.counted == Some(true);
     let mut padded = [[E::zero(); MOST]; ROWS];
     let mut padded_masks = [[0; MOST]; ROWS];
     let mut sifted = [[0.0; MOST]; ROWS];
+    let mut few = Few::new();
     for first in (0..columns).step_by(TILE) {
         let width = TILE.min(columns - first);
         let groups = Groups::new(group, width);
@@ -59,12 +61,22 @@ pub(crate) fn sweep<
                 let (rows, masks) = (&rows[..until - from], masks.as_ref());
                 sift::<S, E, W>(simd, rows, masks, at, skips, &mut sifted, counts);
                 let rows = &sifted.each_ref().map(|row| &row[..group])[..rows.len()];
+                let (narrow, next) = (E::BINARY.is_narrow(), Next::new(&[]));
+                if shape.is_one_block() && FMA {
+                    let sums = few.sums::<S, f64, W>(simd, narrow, plan, rows, next, 0);
+                    if sums.is_some_and(
+                        #[inline(always)]
+                        |sums| finish(Sums::Exact(sums), counts, first + at),
+                    ) {
+                        continue;
+                    }
+                }
                 if from == 0 {
                     begin::<S, f64, W, FLAG, TWO>(simd, rows, 0, state, plan);
                 } else if plan.carries && from % plan.segment == 0 {
                     carry::<S, W, TWO>(simd, state, plan);
                 }
-                let (some, next) = (rows.iter().copied(), Next::new(&[]));
+                let some = rows.iter().copied();
                 if !add_rows::<S, f64, W, FLAG, TWO, FMA>(simd, some, next, 0, state, plan) {
                     simd.vectorize(
                         #[inline(always)]

@@ -154,6 +154,38 @@ impl<'a, E> Counted<'a, E> {
         assert!(mask.is_none_or(|mask| mask.len() == data.len()));
         Self { data, mask, skips: skips_missing }
     }
+
+    /// The elements, those that do not count among them.
+    #[inline(always)]
+    pub(crate) fn data(&self) -> &'a [E] {
+        self.data
+    }
+
+    /// The elements, if all count.
+    pub(crate) fn all(&self) -> Option<&'a [E]> {
+        (self.mask.is_none() && !self.skips).then_some(self.data)
+    }
+}
+
+impl<E: Float> Counted<'_, E> {
+    /// A group from an element on, zeros for those that do not count, and how many these are.
+    #[inline(always)]
+    pub(crate) fn group<S: Simd, F: Holds<E>>(
+        self,
+        simd: S,
+        from: usize,
+    ) -> ([F::Native<S>; 4], u64) {
+        let len = 4 * F::Native::<S>::LEN;
+        let mask = self.mask.map(|mask| &mask[from..from + len]);
+        let (four, count) = F::load_counted(simd, &self.data[from..from + len], mask, self.skips);
+        (four, len as u64 - u64::from(count))
+    }
+}
+
+impl<E> Default for Counted<'_, E> {
+    fn default() -> Self {
+        Self { data: &[], mask: None, skips: false }
+    }
 }
 
 impl<E: Float> Source<E> for Counted<'_, E> {

@@ -181,8 +181,11 @@ pub struct Shape {
     pub copies: usize,
     /// Whether the copies of each column lie side by side, and not those of all the columns.
     pub grouped: bool,
-    /// Elements in a column with all its copies; what the table has more must be zeros.
+    /// Elements in a column with all its copies; what the table has more must be zeros, that count.
     pub n: u64,
+    /// `None`: all elements count. Otherwise those of which the masks of [`Rows::rows_and_masks`] say so, if
+    /// there are any; and if this is true no missing ones.
+    pub counted: Option<bool>,
 }
 
 impl Shape {
@@ -190,7 +193,14 @@ impl Shape {
     pub fn new(n: usize, columns: usize) -> Self {
         let copies = WIDE.map(|(width, rows)| (width / columns).min(n / rows));
         let copies = copies.into_iter().fold(1, usize::max);
-        Self { rows: n.div_ceil(copies), columns, copies, grouped: false, n: n as u64 }
+        Self {
+            rows: n.div_ceil(copies),
+            columns,
+            copies,
+            grouped: false,
+            n: n as u64,
+            counted: None,
+        }
     }
 
     /// Whether no state is needed but the one in hand.
@@ -215,10 +225,12 @@ pub(crate) fn means_of_columns<E: Float>(
     table: &mut dyn Rows<E>,
     shape: Shape,
     means: &mut [u64],
-) -> Vec<usize> {
-    check(shape, means);
+) -> Columns {
+    assert!(means.len() == shape.columns && shape.n > 0 && shape.rows as u64 <= MOST_ROWS);
+    assert!(shape.copies == 1 || shape.copies * shape.columns <= TILE);
     // What a table leaves over of a group is added for nothing: so of a narrow one groups are half as wide.
-    let by_vector = shape.n > FEW && !E::BINARY.is_narrow() && !shape.grouped;
+    let by_vector =
+        shape.n > FEW && !E::BINARY.is_narrow() && !shape.grouped && shape.counted.is_none();
     let level = match level {
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
         Level::Avx512(_) if !by_vector && shape.columns * shape.copies < MOST => {
@@ -235,46 +247,30 @@ pub(crate) fn means_of_columns<E: Float>(
     })
 }
 
-fn check(shape: Shape, means: &[u64]) {
-    assert!(means.len() == shape.columns && shape.n > 0 && shape.rows as u64 <= MOST_ROWS);
-    assert!(shape.copies == 1 || shape.copies * shape.columns <= TILE);
-}
-
-/// The same of those elements of each column that count: where the table's masks say so, if it has any, and if
-/// they are no NaN that is skipped.
-pub(crate) fn means_of_counted_columns<E: Float>(
-    level: Level,
-    table: &mut dyn Rows<E>,
-    shape: Shape,
-    skips: bool,
-    means: &mut [u64],
-) -> Columns {
-    check(shape, means);
-    dispatch!(level, simd => match (has_fma(simd), E::BINARY.is_narrow()) {
-        (true, true) => means_by::<_, E, 4, true, false, true, true>(simd, table, shape, skips, means),
-        (true, false) => means_by::<_, E, 4, true, true, true, true>(simd, table, shape, skips, means),
-        (false, true) => means_by::<_, E, 4, true, false, false, true>(simd, table, shape, skips, means),
-        (false, false) => means_by::<_, E, 4, true, true, false, true>(simd, table, shape, skips, means),
-    })
-}
-
 #[inline(always)]
 fn means_at<S: Simd, E: Float, const FMA: bool>(
     simd: S,
     table: &mut dyn Rows<E>,
     shape: Shape,
     means: &mut [u64],
-) -> Vec<usize> {
+) -> Columns {
     match (shape.n <= FEW, E::BINARY.is_narrow()) {
+        // (With the flag, whatever their number: few of them may count.)
+        (_, false) if shape.counted.is_some() => {
+            means_by::<S, E, 4, true, true, FMA, true>(simd, table, shape, means)
+        }
+        (_, true) if shape.counted.is_some() => {
+            means_by::<S, E, 4, true, false, FMA, true>(simd, table, shape, means)
+        }
         // One vector that is a cache line: from memory, four at once take half as long again. (Where copies of
         // a column are side by side, and are to be put together in the end, four are faster.)
         (false, false) if S::f64s::LEN == 8 && !shape.grouped => {
-            means_by::<S, E, 1, false, true, FMA, false>(simd, table, shape, false, means).open
+            means_by::<S, E, 1, false, true, FMA, false>(simd, table, shape, means)
         }
-        (false, false) => means_by::<S, E, 4, false, true, FMA, false>(simd, table, shape, false, means).open,
-        (true, false) => means_by::<S, E, 4, true, true, FMA, false>(simd, table, shape, false, means).open,
-        (false, true) => means_by::<S, E, 4, false, false, FMA, false>(simd, table, shape, false, means).open,
-        (true, true) => means_by::<S, E, 4, true, false, FMA, false>(simd, table, shape, false, means).open,
+        (false, false) => means_by::<S, E, 4, false, true, FMA, false>(simd, table, shape, means),
+        (true, false) => means_by::<S, E, 4, true, true, FMA, false>(simd, table, shape, means),
+        (false, true) => means_by::<S, E, 4, false, false, FMA, false>(simd, table, shape, means),
+        (true, true) => means_by::<S, E, 4, true, false, FMA, false>(simd, table, shape, means),
     }
 }
 
@@ -291,7 +287,6 @@ fn means_by<
     simd: S,
     table: &mut dyn Rows<E>,
     shape: Shape,
-    skips: bool,
     means: &mut [u64],
 ) -> Columns {
     let Shape { rows, columns, copies, n, .. } = shape;
@@ -312,7 +307,6 @@ fn means_by<
             simd,
             table,
             shape,
-            skips,
             plan,
             [states, counts],
             #[inline(always)]
@@ -331,6 +325,10 @@ fn means_by<
                         if whole { &mut *means } else { &mut proved },
                         #[inline(always)]
                         |i| match sums {
+                            Sums::Exact([high, low]) if COUNTED => {
+                                let n = elements_of::<S, COUNTED>(simd, counts, rows, i);
+                                Total::<S>::mean_of_exact_each::<E>(simd, n, high[i], low[i])
+                            }
                             Sums::Exact([high, low]) => {
                                 Total::<S>::mean_of_exact::<E>(simd, n, high[i], low[i])
                             }
@@ -357,12 +355,17 @@ fn means_by<
                     }
                 }
                 open &= !(u64::MAX << (end - first));
-                let Sums::Windows(state) = sums else { return open == 0 };
                 while open != 0 {
                     let lane = open.trailing_zeros() as usize;
                     open &= open - 1;
                     let n = if COUNTED { counts[lane] as u64 } else { n };
-                    let sum = bounded::<W, FLAG, TWO>(state, lane, group, plan, n);
+                    let sum = match sums {
+                        Sums::Windows(state) => {
+                            bounded::<W, FLAG, TWO>(state, lane, group, plan, n)
+                        }
+                        Sums::Exact(_) if n == 0 => None,
+                        Sums::Exact(_) => return false,
+                    };
                     results.decide(first + lane, sum, n, E::BINARY);
                 }
                 true
@@ -377,7 +380,6 @@ fn means_by<
         simd,
         table,
         shape,
-        skips,
         plan,
         [states, counts],
         #[inline(always)]
@@ -607,7 +609,11 @@ pub(crate) fn load_one<S: Simd, const W: usize>(
 }
 
 #[inline(always)]
-pub(crate) fn store<S: Simd, const W: usize>(state: &mut [f64], slot: usize, vectors: [S::f64s; W]) {
+pub(crate) fn store<S: Simd, const W: usize>(
+    state: &mut [f64],
+    slot: usize,
+    vectors: [S::f64s; W],
+) {
     let len = S::f64s::LEN;
     let state = &mut state[slot * W * len..][..W * len];
     for (vector, state) in vectors.iter().zip(state.chunks_exact_mut(len)) {
@@ -725,7 +731,6 @@ fn sweep<
     simd: S,
     table: &mut dyn Rows<E>,
     shape: Shape,
-    skips: bool,
     plan: &Plan,
     [states, counts]: [&mut [f64]; 2],
     mut finish: impl FnMut(Sums<S, W>, &[f64], usize) -> bool,
@@ -735,7 +740,6 @@ fn sweep<
             simd,
             table,
             shape,
-            skips,
             plan,
             [states, counts],
             finish,
@@ -790,7 +794,8 @@ fn sweep<
                 for i in 0..groups.count() {
                     let at = groups.start(i);
                     if shape.is_one_block() && FLAG && FMA {
-                        let sums = few.sums::<S, E, W>(simd, plan, rows, next, at);
+                        let narrow = E::BINARY.is_narrow();
+                        let sums = few.sums::<S, E, W>(simd, narrow, plan, rows, next, at);
                         if sums.is_some_and(
                             #[inline(always)]
                             |sums| finish(Sums::Exact(sums), &[], first + at),
@@ -1198,7 +1203,11 @@ pub(crate) fn anchor_anew<
 
 /// Makes room in the windows: see "Headroom" at the top of this file.
 #[inline(always)]
-pub(crate) fn carry<S: Simd, const W: usize, const TWO: bool>(simd: S, state: &mut [f64], plan: &Plan) {
+pub(crate) fn carry<S: Simd, const W: usize, const TWO: bool>(
+    simd: S,
+    state: &mut [f64],
+    plan: &Plan,
+) {
     let mut t1 = load::<S, W>(simd, state, T1);
     let mut t2 = load::<S, W>(simd, state, T2);
     let a1 = load::<S, W>(simd, state, A1);

@@ -10,8 +10,8 @@ mod families;
 
 use families::{Family, Input, Random, Tested, GROUPS};
 use mean_core::{
-    exact_mean, levels, mean, Ahead, Binary, Element, Float, Level, Lines, Reading, Rows, Shape,
-    CACHE_LINE, ROWS, TILE,
+    exact_mean, levels, mean, Ahead, Binary, Bool, Columns, Counted, Element, Float, Level, Lines,
+    Reading, Rows, Shape, Time, BF16, CACHE_LINE, F16, ROWS, TILE,
 };
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
@@ -173,7 +173,7 @@ impl<F: Tested> Table<F> {
                 let what = format!("{what}, {way}, level {name}");
                 most = most.max(self.check_table(&what, level, table, shape));
             };
-            let shape = Shape { rows, columns, copies: 1, grouped: false, n };
+            let shape = Shape { rows, columns, copies: 1, grouped: false, n, counted: None };
             check("in place", &mut InPlace(self, Reading::Far), shape);
             check("in place, long", &mut InPlace(self, Reading::Long), shape);
             if self.gap == 0 {
@@ -195,7 +195,7 @@ impl<F: Tested> Table<F> {
                 let part = |row, c| &self.as_rows[(c * rows + row) * copies..][..copies];
                 let row = |row| (0..columns).flat_map(move |c| part(row, c)).copied();
                 let data: Vec<F> = (0..rows).flat_map(row).collect();
-                let shape = Shape { rows, columns, copies, grouped: true, n };
+                let shape = Shape { rows, columns, copies, grouped: true, n, counted: None };
                 let (reading, last) = (Reading::Near, vec![]);
                 check("grouped", &mut Contiguous { data: &data, shape, reading, last }, shape);
             }
@@ -203,6 +203,7 @@ impl<F: Tested> Table<F> {
                 let some = |first: usize, some: &mut [_]| {
                     assert!(first + some.len() <= columns);
                     let from = self.as_rows[first * rows..].chunks_exact(rows);
+                    let from = from.map(|row| Counted::new(row, None, false));
                     some.iter_mut().zip(from).for_each(|(some, row)| *some = row);
                 };
                 let (near, far) = (4 * rows * size_of::<F>(), 8 << 10);
@@ -210,10 +211,10 @@ impl<F: Tested> Table<F> {
                 let aheads = aheads.map(|(bytes, is_far)| Some(Ahead { bytes, is_far }));
                 for ahead in aheads.into_iter().chain([None]) {
                     let mut means = vec![F::nan().to_bits(); columns];
-                    let open = F::means_of_rows(level, rows, &some, ahead, &mut means);
+                    let found = F::means_of_rows(level, rows, &some, ahead, &mut means);
                     let what = format!("{what}, rows, {ahead:?}, level {name}");
-                    self.compare(&what, level, &means, &open);
-                    most = most.max(open.len());
+                    self.compare(&what, level, &means, &found);
+                    most = most.max(found.open.len());
                 }
             }
         }
@@ -229,13 +230,14 @@ impl<F: Tested> Table<F> {
         shape: Shape,
     ) -> usize {
         let mut means = vec![F::nan().to_bits(); self.columns];
-        let open = F::means_of_columns(level, table, shape, F::BINARY, &mut means);
-        self.compare(what, level, &means, &open);
-        open.len()
+        let found = F::means_of_columns(level, table, shape, F::BINARY, &mut means);
+        self.compare(what, level, &means, &found);
+        found.open.len()
     }
 
-    fn compare(&self, what: &str, level: Level, means: &[u64], open: &[usize]) {
-        assert!(open.is_sorted_by(|a, b| a < b), "{what}");
+    fn compare(&self, what: &str, level: Level, means: &[u64], found: &Columns) {
+        let Columns { open, empty } = found;
+        assert!(open.is_sorted_by(|a, b| a < b) && empty.is_empty(), "{what}");
         for (c, (got, want)) in means.iter().zip(&self.means).enumerate() {
             let got = F::from_bits(*got);
             if got.to_bits() != want.to_bits() && open.binary_search(&c).is_err() {
@@ -252,7 +254,252 @@ impl<F: Tested> Table<F> {
     }
 }
 
+/// A table of which not all elements count, in one piece of memory, and the same as rows.
+struct Sifted<E> {
+    rows: usize,
+    columns: usize,
+    skips: bool,
+    data: Vec<E>,
+    masks: Option<Vec<u8>>,
+    /// Its columns, one after the other.
+    as_rows: Vec<E>,
+    masks_of_rows: Option<Vec<u8>>,
+    /// Of each column those that count.
+    kept: Vec<Vec<E>>,
+}
+
+impl<E: Element> Sifted<E> {
+    /// Each column has what `fill` puts there, one to `rows` elements, or none; and anything between. `missing`:
+    /// what is skipped if there is no mask.
+    fn new(
+        [rows, columns]: [usize; 2],
+        rng: &mut Random,
+        missing: Option<E>,
+        junk: &[E],
+        mut fill: impl FnMut(&mut Random, usize, usize) -> Vec<E>,
+    ) -> Self {
+        let mut data = vec![E::zero(); rows * columns];
+        let by_mask = missing.is_none() || rng.random();
+        let mut masks = vec![0; if by_mask { rows * columns } else { 0 }];
+        let mut kept = vec![];
+        let kind = rng.random_range(0..4);
+        for c in 0..columns {
+            let n = match (kind, rng.random_range(0..8)) {
+                (_, 0) => rows,
+                (0, _) => rng.random_range(0..=rows),
+                (1, _) => rng.random_range(0..=rows.min(9)),
+                (2, 1) => 0,
+                (_, _) => rows - rng.random_range(0..=rows.min(2)),
+            };
+            let elements = fill(rng, c, n);
+            assert!(elements.len() == n);
+            let mut places: Vec<usize> = (0..rows).collect();
+            places.shuffle(rng);
+            for (i, &row) in places.iter().enumerate() {
+                let at = row * columns + c;
+                let counts = i < n;
+                data[at] = match missing {
+                    _ if counts => elements[i],
+                    Some(missing) if !by_mask || rng.random() => missing,
+                    _ => *junk.choose(rng).unwrap(),
+                };
+                if by_mask {
+                    // (Any byte but 0 is true, and what is skipped may have one.)
+                    let skipped = missing.is_some() && data[at].is_missing() && rng.random();
+                    masks[at] = if counts || skipped { rng.random_range(1..=255) } else { 0 };
+                }
+            }
+            kept.push(elements);
+        }
+        let places = (0..columns).flat_map(|c| (0..rows).map(move |row| row * columns + c));
+        Self {
+            rows,
+            columns,
+            skips: missing.is_some(),
+            as_rows: places.clone().map(|at| data[at]).collect(),
+            masks_of_rows: by_mask.then(|| places.map(|at| masks[at]).collect()),
+            data,
+            masks: by_mask.then_some(masks),
+            kept,
+        }
+    }
+
+    fn row(&self, column: usize) -> Counted<'_, E> {
+        let row = column * self.rows..(column + 1) * self.rows;
+        let mask = self.masks_of_rows.as_ref().map(|masks| &masks[row.clone()]);
+        Counted::new(&self.as_rows[row], mask, self.skips)
+    }
+
+    /// What is read as `shape` says, the last row filled up.
+    fn filled<T: Copy>(data: &[T], shape: Shape, more: T) -> Vec<T> {
+        let mut data = data.to_vec();
+        data.resize(shape.rows * shape.columns * shape.copies, more);
+        data
+    }
+
+    /// Compares all means with those of what is kept, by `exact`; returns how many were open at most.
+    fn check(&self, what: &str, format: Binary, exact: impl Fn(&[E]) -> u64) -> usize {
+        let (rows, columns) = (self.rows, self.columns);
+        let counted = Some(self.skips);
+        let want: Vec<_> =
+            self.kept.iter().map(|kept| (!kept.is_empty()).then(|| exact(kept))).collect();
+        let mut most = 0;
+        let mut compare = |what: String, means: &[u64], found: &Columns| {
+            let what = format!("{what}, {rows} rows, {columns} columns, skips {}", self.skips);
+            assert!(found.open.is_sorted_by(|a, b| a < b), "{what}");
+            let empty = (0..columns).filter(|&c| want[c].is_none());
+            assert!(empty.eq(found.empty.iter().copied()), "{what}: {:?}", found.empty);
+            for (c, want) in want.iter().enumerate().filter_map(|(c, want)| Some((c, (*want)?))) {
+                let open = found.open.binary_search(&c).is_ok();
+                assert!(
+                    open || means[c] == want,
+                    "{what}, column {c}, {} kept",
+                    self.kept[c].len()
+                );
+            }
+            most = most.max(found.open.len());
+        };
+        for (name, level) in levels() {
+            let plain = Shape { rows, columns, copies: 1, grouped: false, n: rows as u64, counted };
+            let wide = Shape { counted, ..Shape::new(rows, columns) };
+            for shape in [plain, wide] {
+                let mut table = Masked {
+                    data: Self::filled(&self.data, shape, E::zero()),
+                    masks: self.masks.as_ref().map(|masks| Self::filled(masks, shape, 1)),
+                    width: columns * shape.copies,
+                };
+                let mut means = vec![0x7ff8_0000_0000_0001; columns];
+                let found = E::means_of_columns(level, &mut table, shape, format, &mut means);
+                compare(format!("{what}, level {name}, {shape:?}"), &means, &found);
+            }
+            if E::takes_rows(level, rows, format) {
+                let some = |first: usize, some: &mut [_]| {
+                    assert!(first + some.len() <= columns);
+                    some.iter_mut().zip(first..).for_each(|(some, c)| *some = self.row(c));
+                };
+                let ahead = Ahead { bytes: 4 * rows * size_of::<E>(), is_far: false };
+                for ahead in [None, Some(ahead)] {
+                    let mut means = vec![0x7ff8_0000_0000_0001; columns];
+                    let found = E::means_of_rows(level, rows, &some, ahead, &mut means);
+                    compare(format!("{what}, level {name}, rows, {ahead:?}"), &means, &found);
+                }
+            }
+        }
+        most
+    }
+}
+
+/// The table of a [`Sifted`] and its masks.
+struct Masked<E> {
+    data: Vec<E>,
+    masks: Option<Vec<u8>>,
+    width: usize,
+}
+
+impl<E: Element> Rows<E> for Masked<E> {
+    fn rows(&mut self, _: Range<usize>, _: Range<usize>) -> [&[E]; ROWS] {
+        panic!("a table that has masks is asked for them")
+    }
+
+    fn rows_and_masks(
+        &mut self,
+        rows: Range<usize>,
+        columns: Range<usize>,
+    ) -> ([&[E]; ROWS], Option<[&[u8]; ROWS]>) {
+        assert!(!rows.is_empty() && rows.len() <= ROWS && columns.len() <= TILE);
+        let Self { data, masks, width } = self;
+        let row = |k: usize| (rows.start + k) * *width..(rows.start + k + 1) * *width;
+        let some = |k: usize| (k < rows.len()).then(|| row(k));
+        let data =
+            std::array::from_fn(|k| some(k).map_or(&[][..], |row| &data[row][columns.clone()]));
+        let masks = masks.as_ref().map(|masks| {
+            std::array::from_fn(|k| some(k).map_or(&[][..], |row| &masks[row][columns.clone()]))
+        });
+        (data, masks)
+    }
+}
+
+/// A table whose columns' elements that count are of all families, or of one.
+fn sifted_families<F: Tested>(
+    shape: [usize; 2],
+    seed: u64,
+    family: Option<Family<F>>,
+) -> Sifted<F> {
+    let rng = &mut Random::seed_from_u64(seed);
+    let missing = rng.random::<bool>().then(F::nan);
+    let mut junk =
+        vec![F::signed(true, 0), F::nearest(1e30), F::signed(false, 1), F::nearest(-0.7)];
+    junk.extend([F::nan(), -F::nan(), F::infinity(true), F::infinity(false)]);
+    Sifted::new(shape, rng, missing, &junk, |rng, c, n| {
+        let all = Family::<F>::ALL;
+        let family = family.unwrap_or(all[(c + seed as usize) % all.len()]);
+        let mut elements = vec![];
+        if n > 0 {
+            let input = Input { family, n, offset: 0, seed: rng.random() };
+            input.with_data(|data| elements = data.to_vec());
+        }
+        // (What is skipped is none of them.)
+        if missing.is_some() && elements.iter().any(|x| x.is_missing()) {
+            elements.fill(F::nearest(0.1));
+        }
+        elements
+    })
+}
+
+fn exact_bits<F: Tested>(kept: &[F]) -> u64 {
+    exact_mean(kept).expect("some are kept").to_bits()
+}
+
+fn sifted_columns<F: Tested>() {
+    let mut seed = 0;
+    let mut check = |rows: usize, columns: usize, family: Option<Family<F>>| {
+        seed += 1;
+        let what = family.map_or("sifted", |family| family.name);
+        sifted_families([rows, columns], seed, family).check(what, F::BINARY, exact_bits);
+    };
+    for rows in 1..=40 {
+        for columns in [1, 2, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 50, 64, 70] {
+            check(rows, columns, None);
+        }
+    }
+    for rows in 1..=9 {
+        (0..60).for_each(|_| check(rows, 40, None));
+    }
+    for columns in [TILE - 1, TILE, TILE + 1, TILE + 33, 2 * TILE + 5] {
+        [1, 2, 8, 9, 40].into_iter().for_each(|rows| check(rows, columns, None));
+    }
+    for rows in [55, 64, 65, 100, 248, 257, 504, 1017, 2048, 4090, 8185, 16_370] {
+        [1, 3, 8, 33].into_iter().for_each(|columns| check(rows, columns, None));
+    }
+    for &family in Family::<F>::ALL {
+        for rows in [1, 2, 3, 5, 8, 10, 31, 64, 65, 128, 300, 1000] {
+            check(rows, 33, Some(family));
+        }
+    }
+}
+
+fn ordinary_sifted_columns_are_seldom_open<F: Tested>() {
+    let ordinary = ["uniform", "normal", "zero mean"];
+    let families = Family::<F>::ALL.iter().filter(|family| ordinary.contains(&family.name));
+    for &family in families {
+        for rows in [8, 100, 1000, 3000] {
+            for seed in 0..4 {
+                let columns = 200_000 / rows;
+                let table = sifted_families([rows, columns], seed, Some(family));
+                let open = table.check(family.name, F::BINARY, exact_bits);
+                // (Those of the rows' kernel have no flag.)
+                let ties: f64 = table.kept.iter().map(|kept| 1.0 / kept.len().max(1) as f64).sum();
+                let most = ties + columns as f64 * 0.01;
+                let most = most + 4.0 * most.sqrt();
+                assert!((open as f64) < most, "{}: {open} of {columns}, {rows} rows", family.name);
+            }
+        }
+    }
+}
+
 for_each_type! {
+    sifted_columns,
+    ordinary_sifted_columns_are_seldom_open,
     small_tables,
     few_rows,
     few_large_and_few_zeros,
@@ -685,12 +932,52 @@ fn a_sum_near_zero_of_copies_keeps_its_sign() {
         for (name, level) in levels() {
             // (So that `part` is less than the high windows hold.)
             let (rows, last, mut means) = (n / copies, vec![], vec![0; columns]);
-            let shape = Shape { rows, columns, copies, grouped: false, n: n as u64 };
+            let n = n as u64;
+            let shape = Shape { rows, columns, copies, grouped: false, n, counted: None };
             let mut table = Contiguous { data: &data, shape, reading: Reading::Near, last };
-            let open = f64::means_of_columns(level, &mut table, shape, Binary::B64, &mut means);
-            for column in (0..columns).filter(|column| !open.contains(column)) {
+            let found = f64::means_of_columns(level, &mut table, shape, Binary::B64, &mut means);
+            for column in (0..columns).filter(|column| !found.open.contains(column)) {
                 assert_eq!(means[column], (-0.0_f64).to_bits(), "{name}, {n} rows");
             }
         }
     }
+}
+
+/// Elements of the other types, by the mean of those that count alone.
+#[test]
+fn sifted_columns_of_other_types() {
+    fn check<E: Element>(missing: Option<E>, junk: &[E], element: impl Fn(&mut Random) -> E) {
+        let mut rng = Random::seed_from_u64(29);
+        for rows in [1, 2, 7, 8, 9, 40, 100, 3000] {
+            for columns in [1, 3, 8, 40, 300, TILE + 1] {
+                if rows * columns > 100_000 {
+                    continue;
+                }
+                let formats = [Binary::B64, Binary::B32, Binary::B16, Binary::BF16];
+                for format in formats.into_iter().filter(|&format| E::takes_columns(format)) {
+                    let fill = |rng: &mut Random, _, n| (0..n).map(|_| element(rng)).collect();
+                    let table = Sifted::new([rows, columns], &mut rng, missing, junk, fill);
+                    table.check("other types", format, |kept| {
+                        E::mean_bits(Level::fallback(), kept, kept.len() as u64, format)
+                    });
+                }
+            }
+        }
+    }
+    check(None, &[u8::MAX, 1], |rng| rng.random());
+    check(None, &[i8::MIN, 1], |rng| rng.random());
+    check(None, &[u16::MAX, 1], |rng| rng.random());
+    check(None, &[i16::MIN, 1], |rng| rng.random());
+    check(None, &[u32::MAX, 1], |rng| rng.random());
+    check(None, &[i32::MIN, 1], |rng| rng.random());
+    check(None, &[u64::MAX, 1], |rng| rng.random());
+    check(None, &[i64::MIN, 1], |rng| rng.random());
+    check(None, &[Bool(7)], |rng| Bool(rng.random_range(0..3)));
+    for missing in [None, Some(0x7fff)] {
+        let junk = [0x7f80, 0xfc00, 0xffff, 0x8000];
+        check(missing.map(F16), &junk.map(F16), |rng| F16(rng.random_range(0..0x7c00)));
+        check(missing.map(BF16), &junk.map(BF16), |rng| BF16(rng.random_range(0..0x7f80)));
+    }
+    check(None, &[Time::NAT], |rng| Time(rng.random()));
+    check(Some(Time::NAT), &[Time(1)], |rng| Time(rng.random_range(-9..99)));
 }
