@@ -1369,6 +1369,57 @@ def test_small_tables_of_any_numbers(dtype, flavour):
         check(fill(dtype, shape, flavour, 0.02, rng), axis=1)
 
 
+TABLES = [
+    *[((1003, 7), 0), ((67, 40), 0), ((9, 300), 0), ((8, 33), 0), ((2051, 33), 0)],
+    *[((40, 100), 1), ((120, 8), 1), ((33, 260), 1), ((130, 2, 8), 1), ((40, 9, 3), 1)],
+    *[((7, 65, 12), 1), ((6, 33, 4), (0, 2)), ((5, 40, 6), (0, 1)), ((3, 5, 7, 6, 4), (1, 3))],
+]
+
+
+@pytest.mark.filterwarnings("ignore:Mean of empty slice")
+@pytest.mark.parametrize("dtype", [d for d in DTYPES if d.kind not in "mM"], ids=named)
+def test_tables_of_which_not_all_elements_count(dtype):
+    """In any layout, of the array and of the mask; and one cell has none."""
+    rng = np.random.default_rng(36)
+    for shape, axis in TABLES:
+        whole = rng.integers(0, 2 if dtype.kind == "b" else 100, shape)
+        mask = rng.random(shape) < rng.choice([0.1, 0.6, 0.95])
+        np.moveaxis(mask, axis, range(np.size(axis)))[..., 0] = False
+        sums, counts = (whole * mask).sum(axis), mask.sum(axis)
+        # (See above.)
+        with np.errstate(invalid="ignore"):
+            wanted = (sums / counts).astype(result_dtype(dtype))
+        wanted[counts == 0] = complex(math.nan, math.nan) if dtype.kind == "c" else math.nan
+        assert np.count_nonzero(counts == 0) > 0
+        masks = list(layouts(mask))
+        for a in layouts(whole.astype(dtype)):
+            for where in masks:
+                assert same(compute_mean(a, axis, where=where), wanted), (shape, axis)
+        if dtype.kind in "fcV":
+            missing = np.where(mask, whole, math.nan).astype(dtype)
+            kept = mask | (rng.random(shape) < 0.5)
+            for a in layouts(missing):
+                assert same(compute_mean(a, axis, skipna=True), wanted), (shape, axis)
+                for where in layouts(kept):
+                    mean = compute_mean(a, axis, where=where, skipna=True)
+                    assert same(mean, wanted), (shape, axis)
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4", "q"])
+def test_a_mask_that_is_repeated(dtype):
+    """Of rows, of columns, of cells that count whole or not at all, and of nothing."""
+    rng = np.random.default_rng(37)
+    for shape, axis in TABLES:
+        a = rng.integers(0, 100, shape).astype(dtype)
+        for some in itertools.product((False, True), repeat=a.ndim):
+            mask = rng.random([n if kept else 1 for n, kept in zip(shape, some)]) < 0.7
+            mask[(0,) * a.ndim] = True
+            every = np.broadcast_to(mask, shape)
+            if every.any(axis).all():
+                wanted = np.sum(a * every, axis, dtype="f8") / every.sum(axis)
+                assert same(compute_mean(a, axis, where=mask), wanted.astype(result_dtype(a.dtype)))
+
+
 def test_what_is_repeated_is_read_once():
     a = np.arange(24.0).reshape(2, 3, 4)
     many = np.broadcast_to(a[:, None], (2, 10**12, 3, 4))

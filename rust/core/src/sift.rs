@@ -11,8 +11,8 @@ use crate::element::Float;
 use crate::far::Next;
 use crate::few::Few;
 use crate::tile::{
-    add_rows, anchor_anew, begin, bits, carry, pad_rows, Groups, Plan, Rows, Shape, Sums, MOST,
-    ROWS, SLOTS, TILE,
+    add_rows, anchor_anew, begin, bits, carry, load, pad_rows, store, Groups, Plan, Rows, Shape,
+    Sums, MOST, ROWS, SLOTS, TILE,
 };
 use fearless_simd::{prelude::*, Simd};
 
@@ -105,17 +105,20 @@ fn sift<S: Simd, E: Float, const W: usize>(
     let len = S::f64s::LEN;
     let end = at + W * len;
     let one = bits::<S>(S::f64s::splat(simd, 1.0));
-    let mut count = crate::tile::load::<S, W>(simd, counts, 0);
+    let mut count = load::<S, W>(simd, counts, 0);
+    let mut lanes = [u64::MAX; MOST];
     for (k, (row, sifted)) in rows.iter().zip(sifted).enumerate() {
-        let mut keep = [u64::MAX; MOST];
         if let Some(masks) = masks {
-            for (keep, &byte) in keep.iter_mut().zip(&masks[k][at..end]) {
-                *keep = if byte == 0 { 0 } else { u64::MAX };
+            for (lane, &byte) in lanes.iter_mut().zip(&masks[k][at..end]) {
+                *lane = if byte == 0 { 0 } else { u64::MAX };
             }
         }
         let x = E::load_some::<S, W>(simd, &row[at..end]);
         for (i, x) in x.into_iter().enumerate() {
-            let mut keep = S::u64s::from_slice(simd, &keep[i * len..][..len]);
+            let mut keep = S::u64s::splat(simd, u64::MAX);
+            if masks.is_some() {
+                keep = S::u64s::from_slice(simd, &lanes[i * len..][..len]);
+            }
             if skips {
                 keep &= x.simd_eq(x).to_vector().bitcast::<S::u64s>();
             }
@@ -125,5 +128,5 @@ fn sift<S: Simd, E: Float, const W: usize>(
             count[i] += counted;
         }
     }
-    crate::tile::store::<S, W>(counts, 0, count);
+    store::<S, W>(counts, 0, count);
 }

@@ -225,6 +225,20 @@ impl<E: Float> Source<E> for Counted<'_, E> {
     ) -> u64 {
         let len = 4 * F::Native::<S>::LEN;
         let (mut at, mut left_out) = (range.start, range.len() as u64);
+        // (A block at most: lanes of 32 bits hold as many.)
+        let masks_are_bits = S::f64s::LEN == 8;
+        if !masks_are_bits && self.skips && self.mask.is_none() {
+            let mut counts = Bits::<S, F>::splat(simd, F::low(0));
+            far::for_groups(
+                self.data,
+                range,
+                len,
+                #[inline(always)]
+                |four| take(F::load_numbers(simd, four, &mut counts)),
+            );
+            let counted: i64 = counts.as_slice().iter().map(|&lane| F::integer(lane)).sum();
+            return left_out.wrapping_add_signed(counted);
+        }
         far::for_groups(
             self.data,
             range,
