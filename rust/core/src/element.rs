@@ -355,6 +355,7 @@ impl Float for F16 {
 /// Without the shift of exponents that would cost an operation: every lane is 2^112 times too small.
 impl Holds<F16> for f32 {
     const DOWN: i32 = F16_DOWN;
+    const KEEPS_NANS_APART: bool = false;
 
     #[inline(always)]
     fn load<S: Simd>(simd: S, data: &[F16]) -> [S::f32s; 4] {
@@ -367,7 +368,7 @@ impl Holds<F16> for f32 {
         data: &[F16],
         mask: Option<&[u8]>,
         skips: bool,
-    ) -> ([S::f32s; 4], u32) {
+    ) -> ([S::f32s; 4], u64) {
         let (mut pair, zero) = (load_pair(simd, data, |x| x.0), S::u16s::splat(simd, 0));
         let given = mask.map(|mask| bits_of(simd, mask));
         let mut counts = given.unwrap_or(!0 >> (64 - data.len()));
@@ -387,7 +388,7 @@ impl Holds<F16> for f32 {
         if skips {
             counts &= numbers;
         }
-        (in_places(simd, pair), counts.count_ones())
+        (in_places(simd, pair), counts)
     }
 }
 

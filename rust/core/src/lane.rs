@@ -90,20 +90,22 @@ pub type Bits<S, F> = <<F as SimdFloatElement>::Native<S> as SimdFloat<S>>::Bits
 pub trait Holds<E>: Lane {
     /// Elements are loaded 2^DOWN times smaller than they are.
     const DOWN: i32 = 0;
+    /// Whether a lane is NaN where its element is, and no other.
+    const KEEPS_NANS_APART: bool = true;
 
     /// Four vectors of consecutive elements: `data` has as many as they have lanes.
     fn load<S: Simd>(simd: S, data: &[E]) -> [Self::Native<S>; 4];
 
-    /// The same with zeros for those that do not count, and how many do: where their byte in `mask` is not
-    /// 0, and if they are no NaN that is skipped. Counted by the bits of masks, which is little work, and
-    /// none for the vectors' pipes.
+    /// The same with zeros for those that do not count, and a bit for each that does: where their byte in `mask` is
+    /// not 0, and if they are no NaN that is skipped. (To count bits is little work, and none for the vectors'
+    /// pipes.)
     #[inline(always)]
     fn load_counted<S: Simd>(
         simd: S,
         data: &[E],
         mask: Option<&[u8]>,
         skips: bool,
-    ) -> ([Self::Native<S>; 4], u32) {
+    ) -> ([Self::Native<S>; 4], u64) {
         let mut four = Self::load(simd, data);
         let given = mask.map(|mask| bits_of(simd, mask));
         let mut counts = given.unwrap_or(!0 >> (64 - data.len()));
@@ -123,7 +125,7 @@ pub trait Holds<E>: Lane {
         if skips {
             counts &= numbers;
         }
-        (four, counts.count_ones())
+        (four, counts)
     }
 
     /// The same of all that are no NaN, counted in lanes, in two's complement downwards: quicker where the bits of a

@@ -113,24 +113,30 @@ impl<E: Float> Source<E> for &[E] {
     /// A whole group, of which only some lanes are kept.
     #[inline(always)]
     fn part<S: Simd, F: Holds<E>>(self, simd: S, range: Range<usize>) -> ([F::Native<S>; 4], u64) {
-        let len = F::Native::<S>::LEN;
-        let (group, kept) = (4 * len, range.len());
-        let (four, place) = if range.start == 0 {
-            (&self[..group], 2 * F::MOST - kept)
-        } else {
-            (&self[self.len() - group..], F::MOST - (group - kept))
-        };
-        let keep = &F::keep()[place..][..group];
-        let [a, b, c, d] = F::load(simd, four);
-        let [i, j, k] = [len, 2 * len, 3 * len];
-        let four = [
-            and::<S, F>(simd, a, &keep[..i]),
-            and::<S, F>(simd, b, &keep[i..j]),
-            and::<S, F>(simd, c, &keep[j..k]),
-            and::<S, F>(simd, d, &keep[k..]),
-        ];
-        (four, 0)
+        let group = 4 * F::Native::<S>::LEN;
+        let from = if range.start == 0 { 0 } else { self.len() - group };
+        (keep::<S, F>(simd, F::load(simd, &self[from..from + group]), &range), 0)
     }
+}
+
+/// The first lanes of a group, as many as `range` has; or the last ones, if that does not begin at 0.
+#[inline(always)]
+fn keep<S: Simd, F: Lane>(
+    simd: S,
+    [a, b, c, d]: [F::Native<S>; 4],
+    range: &Range<usize>,
+) -> [F::Native<S>; 4] {
+    let len = F::Native::<S>::LEN;
+    let (group, kept) = (4 * len, range.len());
+    let place = if range.start == 0 { 2 * F::MOST - kept } else { F::MOST - (group - kept) };
+    let keep = &F::keep()[place..][..group];
+    let [i, j, k] = [len, 2 * len, 3 * len];
+    [
+        and::<S, F>(simd, a, &keep[..i]),
+        and::<S, F>(simd, b, &keep[i..j]),
+        and::<S, F>(simd, c, &keep[j..k]),
+        and::<S, F>(simd, d, &keep[k..]),
+    ]
 }
 
 #[inline(always)]
@@ -177,8 +183,8 @@ impl<E: Float> Counted<'_, E> {
     ) -> ([F::Native<S>; 4], u64) {
         let len = 4 * F::Native::<S>::LEN;
         let mask = self.mask.map(|mask| &mask[from..from + len]);
-        let (four, count) = F::load_counted(simd, &self.data[from..from + len], mask, self.skips);
-        (four, len as u64 - u64::from(count))
+        let (four, counts) = F::load_counted(simd, &self.data[from..from + len], mask, self.skips);
+        (four, len as u64 - u64::from(counts.count_ones()))
     }
 }
 
@@ -227,7 +233,7 @@ impl<E: Float> Source<E> for Counted<'_, E> {
         let (mut at, mut left_out) = (range.start, range.len() as u64);
         // (A block at most: lanes of 32 bits hold as many.)
         let masks_are_bits = S::f64s::LEN == 8;
-        if !masks_are_bits && self.skips && self.mask.is_none() {
+        if F::KEEPS_NANS_APART && !masks_are_bits && self.skips && self.mask.is_none() {
             let mut counts = Bits::<S, F>::splat(simd, F::low(0));
             far::for_groups(
                 self.data,
@@ -246,27 +252,26 @@ impl<E: Float> Source<E> for Counted<'_, E> {
             #[inline(always)]
             |four| {
                 let mask = self.mask.map(|mask| &mask[at..at + len]);
-                let (four, count) = F::load_counted(simd, four, mask, self.skips);
+                let (four, counts) = F::load_counted(simd, four, mask, self.skips);
                 at += len;
-                left_out -= u64::from(count);
+                left_out -= u64::from(counts.count_ones());
                 take(four);
             },
         );
         left_out
     }
 
-    /// A copy, of which those beyond `range` are zeros that count.
+    /// A whole group, of which only some lanes are kept.
     #[inline(always)]
     fn part<S: Simd, F: Holds<E>>(self, simd: S, range: Range<usize>) -> ([F::Native<S>; 4], u64) {
-        let (mut four, mut bytes) = ([E::zero(); LARGEST_GROUP], [1; LARGEST_GROUP]);
-        four[..range.len()].copy_from_slice(&self.data[range.clone()]);
-        let group = 4 * F::Native::<S>::LEN;
-        let mask = self.mask.map(|mask| {
-            bytes[..range.len()].copy_from_slice(&mask[range]);
-            &bytes[..group]
-        });
-        let (four, count) = F::load_counted(simd, &four[..group], mask, self.skips);
-        (four, group as u64 - u64::from(count))
+        let (group, kept) = (4 * F::Native::<S>::LEN, range.len());
+        let from = if range.start == 0 { 0 } else { self.len() - group };
+        let mask = self.mask.map(|mask| &mask[from..from + group]);
+        let four = &self.data[from..from + group];
+        let (four, counts) = F::load_counted(simd, four, mask, self.skips);
+        let left_out = !counts >> if range.start == 0 { 0 } else { group - kept };
+        let left_out = left_out & !(u64::MAX << kept);
+        (keep::<S, F>(simd, four, &range), left_out.count_ones().into())
     }
 }
 
