@@ -109,6 +109,18 @@ def skips(rounds):
             yield compare(
                 "skipna, 1 % NaN", a, against, reach, aim, rounds, peer, SKIPPING, memory=a
             )
+    ways = ((1000, 1000), 0), ((10000, 100), 1), ((100000, 8), 1)
+    for dtype, (shape, axis) in itertools.product(("float32", "float64"), ways):
+        a = rng.random(shape, dtype)
+        along = {"memory": a, "axis": axis}
+        half = rng.random(shape) < 0.5
+        yield compare(f"where, axis {axis}", a, "numpy", 5, 10, rounds, where=half, **along)
+        a[rng.random(shape) < 0.01] = np.nan
+        yield compare(
+            f"skipna, axis {axis}",
+            *(a, "bottleneck", 1, 2, rounds, bottleneck.nanmean, SKIPPING),
+            **along,
+        )
 
 
 def small(rounds):

@@ -55,11 +55,13 @@ pub(crate) fn sweep<
                 let index = if shape.is_one_block() { 0 } else { i };
                 let state = &mut states[index * SLOTS * group..][..SLOTS * group];
                 let counts = &mut counts[index * group..][..group];
-                if from == 0 {
-                    counts.fill(0.0);
-                }
                 let (rows, masks) = (&rows[..until - from], masks.as_ref());
-                sift::<S, E, W>(simd, rows, masks, at, skips, &mut sifted, counts);
+                let mut count = [S::f64s::splat(simd, 0.0); W];
+                if from != 0 {
+                    count = load::<S, W>(simd, counts, 0);
+                }
+                sift::<S, E, W>(simd, rows, masks, at, skips, &mut sifted, &mut count);
+                store::<S, W>(counts, 0, count);
                 let rows = &sifted.each_ref().map(|row| &row[..group])[..rows.len()];
                 let (narrow, next) = (E::BINARY.is_narrow(), Next::new(&[]));
                 if shape.is_one_block() && FMA {
@@ -100,12 +102,11 @@ fn sift<S: Simd, E: Float, const W: usize>(
     at: usize,
     skips: bool,
     sifted: &mut [[f64; MOST]; ROWS],
-    counts: &mut [f64],
+    count: &mut [S::f64s; W],
 ) {
     let len = S::f64s::LEN;
     let end = at + W * len;
     let one = bits::<S>(S::f64s::splat(simd, 1.0));
-    let mut count = load::<S, W>(simd, counts, 0);
     let mut lanes = [u64::MAX; MOST];
     for (k, (row, sifted)) in rows.iter().zip(sifted).enumerate() {
         if let Some(masks) = masks {
@@ -128,5 +129,4 @@ fn sift<S: Simd, E: Float, const W: usize>(
             count[i] += counted;
         }
     }
-    store::<S, W>(counts, 0, count);
 }
