@@ -142,6 +142,16 @@ pub(crate) unsafe fn gather_runs<E: Element>(
     apart: isize,
     stride: isize,
 ) {
+    if stride == 0 && len == 2 {
+        // (The mask of complex numbers.)
+        for (i, run) in packed.chunks_mut(2).enumerate() {
+            // SAFETY: the caller vouches for it.
+            run.fill(unsafe {
+                data.wrapping_offset(apart * i as isize).cast::<E>().read_unaligned()
+            });
+        }
+        return;
+    }
     let known = if stride == size_of::<E>() as isize { len } else { 0 };
     let mut done = packed.len() - packed.len() % len;
     let runs = &mut packed[..done];

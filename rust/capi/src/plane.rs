@@ -155,7 +155,7 @@ impl<T: Element, const MASK: bool> Plane<T, MASK> {
             );
             return in_place;
         }
-        if grid.joined.len > 1 {
+        if grid.joined.len > 1 && !self.in_place {
             self.pack_joined(grid, rows, columns);
             return in_place;
         }

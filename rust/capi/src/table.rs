@@ -26,6 +26,9 @@ const SHORT: usize = 128;
 /// Of rows of fewer elements a mask and what it is for are not copied piece by piece.
 const WORTH_COPYING_TWICE: usize = 32;
 
+/// Of fewer complex numbers a run is not read by itself.
+const WORTH_A_RUN: usize = 32;
+
 /// Rows of so many elements are asked for early where they are far; those of narrow tables follow one another.
 const WIDE: usize = TILE / 4;
 
@@ -49,8 +52,9 @@ pub(crate) struct Table<'a, E> {
     masks: Option<Plane<u8, true>>,
     /// Columns in hand, at most.
     most: usize,
-    /// Whether each cell is one run, to be read by itself.
+    /// Whether each cell is one run, to be read by itself; or so many cells take turns in one.
     apart: bool,
+    parts: usize,
     reading: Reading,
     /// How early runs to be read by themselves are asked for.
     ahead: Option<Ahead>,
@@ -87,14 +91,26 @@ impl<'a, E: Element> Table<'a, E> {
             !source.swapped && source.is_aligned::<E>(first, source.axes.iter().chain(cells));
         let side_by_side = plain && row == size;
         let row_of_masks = source.axes.last().map_or(0, |axis| axis.mask);
-        let apart = side_by_side
+        let mut apart = side_by_side
             && (source.mask.is_none() || row_of_masks == 1)
             && source.axes.len() == 1
             && E::takes_rows(level, n, format);
         let together = apart || run <= FEW || columns.data < row;
         let mut joined = Axis { len: 1, data: 0, mask: 0, out: 0 };
+        // Whether what is joined is one axis, but for the mask.
+        let mut continues = false;
+        let mut parts = 1;
         if let Some((&axis, others)) = outer.split_last() {
-            if columns.data != 0 && columns.data < row && are_small(axis.len, n, columns.len) {
+            // (Complex numbers: of each cell, both parts in turn.)
+            let in_turn = plain && columns.len == 2 && columns.data == size && row == 2 * size;
+            let in_turn = in_turn && all_count && source.axes.len() == 1;
+            continues = axis.data == columns.data * columns.len as isize;
+            if in_turn && n >= WORTH_A_RUN && E::takes_rows(level, 2 * n, format) {
+                (joined, outer, apart, parts) = (axis, others, true, 2);
+            } else if columns.data != 0
+                && columns.data < row
+                && (continues || are_small(axis.len, n, columns.len))
+            {
                 (joined, outer) = (axis, others);
             }
         }
@@ -112,8 +128,9 @@ impl<'a, E: Element> Table<'a, E> {
         // Rows that follow one another are one row; of several axes only those of the last.
         let fits = |copies: &usize| source.axes.len() == 1 || run % copies == 0;
         let widest = (1..=shape.copies).rev().find(fits).unwrap_or(1);
-        let dense = row == size * columns.len as isize && (widest > 1 || shape.copies == 1);
-        let beside = plain && !is_joined && columns.data == size && (dense || shape.copies == 1);
+        let dense = row == size * width as isize && (widest > 1 || shape.copies == 1);
+        let is_one = !is_joined || continues;
+        let beside = plain && is_one && columns.data == size && (dense || shape.copies == 1);
         let grouped = side_by_side
             && all_count
             && !is_joined
@@ -127,19 +144,21 @@ impl<'a, E: Element> Table<'a, E> {
             shape.grouped = grouped;
         }
         let runs = side_by_side && !is_joined && !in_place && shape.copies == 1;
-        let row = columns.len * shape.copies;
+        let row = width * shape.copies;
         let pitch = (all_count && in_place && dense && source.axes.len() == 1).then_some(row);
         let elements = cells.iter().fold(n, |n, axis| n.saturating_mul(axis.len));
-        let reading = if all_count && in_place && row >= WIDE {
+        let reading = if all_count && in_place && !is_joined && row >= WIDE {
             Reading::of(elements.saturating_mul(size_of::<E>()), shape.rows)
         } else {
             Reading::Near
         };
         // (Runs may overlap: then all of them are near.)
-        let ahead = (columns.data.unsigned_abs() >= run.saturating_mul(size_of::<E>()))
-            .then(|| Ahead::of(elements.saturating_mul(size_of::<E>())))
-            .flatten();
-        let slab = match (is_joined || runs && !apart, grouped) {
+        let from_run_to_run = if parts == 1 { columns.data } else { joined.data };
+        let ahead = (from_run_to_run.unsigned_abs()
+            >= (parts * run).saturating_mul(size_of::<E>()))
+        .then(|| Ahead::of(elements.saturating_mul(size_of::<E>())))
+        .flatten();
+        let slab = match ((is_joined || runs) && !apart && !in_place, grouped) {
             (true, _) => SLAB_OF_RUNS,
             (_, true) => TILE / run,
             _ => SLAB.max(reading.tile()),
@@ -173,6 +192,7 @@ impl<'a, E: Element> Table<'a, E> {
             masks,
             most: slab,
             apart,
+            parts,
             reading,
             ahead,
             pitch,
@@ -200,14 +220,14 @@ impl<'a, E: Element> Table<'a, E> {
         if !self.apart {
             return E::means_of_columns(level, self, shape, format, means);
         }
-        let n = self.grid.run();
+        let (parts, n) = (self.parts, self.parts * self.grid.run());
         let runs = |first: usize, runs: &mut [Counted<E>]| {
             // Callers of a safe trait must not get beyond what `new`'s caller vouches for.
-            assert!(first.saturating_add(runs.len()) <= shape.columns);
-            for (run, column) in runs.iter_mut().zip(first..) {
-                let place = self.place(column);
-                // SAFETY: all elements of a cell, side by side, native and aligned; `new`'s caller
-                // vouches for them.
+            assert!(first.saturating_add(runs.len()).saturating_mul(parts) <= shape.columns);
+            for (run, i) in runs.iter_mut().zip(first..) {
+                let place = self.place(i * parts);
+                // SAFETY: all elements of a cell, or of two in turn, side by side, native and aligned; `new`'s
+                // caller vouches for them.
                 let data = unsafe { from_raw_parts(self.elements.at(place).cast(), n) };
                 let mask = self.masks.as_ref().map(|masks| {
                     // SAFETY: their truth values, side by side; as above.
@@ -216,7 +236,7 @@ impl<'a, E: Element> Table<'a, E> {
                 *run = Counted::new(data, mask, shape.counted == Some(true));
             }
         };
-        E::means_of_rows(level, n, &runs, self.ahead, means)
+        E::means_of_rows(level, [n, parts], &runs, self.ahead, means)
     }
 
     /// Where a column is.

@@ -95,12 +95,12 @@ pub trait Element: Copy {
         false
     }
 
-    /// As `means_of_columns`, of runs of `n` elements each, if [`Element::takes_rows`]. `rows` fills in
-    /// some of them, from an index on, which end with as many as `means`; it may be asked for one more than once. What
-    /// follows is asked for `ahead`.
+    /// As `means_of_columns`, of runs of `n` elements each, if [`Element::takes_rows`], in which so many parts (1 or
+    /// 2) take turns, each with a mean of its own, one after the other. `rows` fills in some of them, from an index on;
+    /// it may be asked for one more than once. What follows is asked for `ahead`.
     fn means_of_rows<'a>(
         _level: Level,
-        _n: usize,
+        _n_and_parts: [usize; 2],
         _rows: &dyn Fn(usize, &mut [Counted<'a, Self>]),
         _ahead: Option<Ahead>,
         means: &mut [u64],
@@ -219,12 +219,12 @@ macro_rules! float_element {
 
             fn means_of_rows<'a>(
                 level: Level,
-                n: usize,
+                n_and_parts: [usize; 2],
                 rows: &dyn Fn(usize, &mut [Counted<'a, Self>]),
                 ahead: Option<Ahead>,
                 means: &mut [u64],
             ) -> Columns {
-                rows::means_of_rows(level, n, rows, ahead, means)
+                rows::means_of_rows(level, n_and_parts, rows, ahead, means)
             }
         }
     };

@@ -8,7 +8,7 @@
 //! fraction, so it is in [3/2, 13/8) 2^E, and a lane ends with |T1 - A1| <= 2^(E-4).
 //!
 //! - The lanes, at most MOST = 32, add up to at most 2^(E+1) = 2^53 u1, and are multiples of u1: a
-//!   plain sum of them is exact in any order.
+//!   plain sum of them, or of every other one, is exact in any order.
 //! - Each |r| is at most u1 / 2, a multiple of u2, so also what is left of it when it is rounded to
 //!   u2. All n of them are less than 2^(L-1) u1 = 2^51 u2: T2 stays in its binade, untested, and the
 //!   plain sum of all T2 - A2 is exact, too.
@@ -52,27 +52,27 @@ pub(crate) fn takes(level: Level, n: usize) -> bool {
     (SHORTEST..=LONGEST).contains(&n) && dispatch!(level, simd => has_fma(simd))
 }
 
-/// The encodings of the means of rows of `n` elements each, as many as `means`, and which have none:
-/// theirs are unspecified. `rows` fills in some of them, from an index on; those that come from far are asked
-/// for early. In all rows all elements count, or in none.
+/// The encodings of the means of rows of `n` elements each, and which have none: theirs are unspecified. Of `parts`
+/// that take turns in a row, at most two, each has a mean, one after the other. `rows` fills in some rows, from an index
+/// on; those that come from far are asked for early. In all rows all elements count, or in none.
 ///
 /// The floating-point environment is taken to be the default one.
 pub(crate) fn means_of_rows<'a, E: Float + 'a>(
     level: Level,
-    n: usize,
+    [n, parts]: [usize; 2],
     rows: &dyn Fn(usize, &mut [Counted<'a, E>]),
     ahead: Option<Ahead>,
     means: &mut [u64],
 ) -> Columns {
-    assert!(takes(level, n));
+    assert!(takes(level, n) && (1..=2).contains(&parts) && n % parts == 0);
     let mut first = [Counted::default(); 1];
     rows(0, &mut first[..means.len().min(1)]);
     let all_count = first[0].all().is_some();
     dispatch!(level, simd => match (all_count, E::BINARY.is_narrow()) {
-        (true, true) => means_by::<_, E, &[E], false>(simd, n, rows, ahead, means),
-        (true, false) => means_by::<_, E, &[E], true>(simd, n, rows, ahead, means),
-        (false, true) => means_by::<_, E, Counted<E>, false>(simd, n, rows, ahead, means),
-        (false, false) => means_by::<_, E, Counted<E>, true>(simd, n, rows, ahead, means),
+        (true, true) => means_by::<_, E, &[E], false>(simd, [n, parts], rows, ahead, means),
+        (true, false) => means_by::<_, E, &[E], true>(simd, [n, parts], rows, ahead, means),
+        (false, true) => means_by::<_, E, Counted<E>, false>(simd, [n, parts], rows, ahead, means),
+        (false, false) => means_by::<_, E, Counted<E>, true>(simd, [n, parts], rows, ahead, means),
     })
 }
 
@@ -129,35 +129,37 @@ impl<'a, E: Float> Row<'a, E> for Counted<'a, E> {
 #[inline(always)]
 fn means_by<'a, S: Simd, E: Float + 'a, R: Row<'a, E>, const TWO: bool>(
     simd: S,
-    n: usize,
+    [n, parts]: [usize; 2],
     rows: &dyn Fn(usize, &mut [Counted<'a, E>]),
     ahead: Option<Ahead>,
     means: &mut [u64],
 ) -> Columns {
     let len = S::f64s::LEN;
-    let all = Divisor::<S>::all(simd, n as u64);
+    let of_part = (n / parts) as u64;
+    let all = Divisor::<S>::all(simd, of_part);
     let mut grid: Option<Grid> = None;
     let mut found = Columns::default();
     let [mut high, mut low, mut bound, mut half_unit, mut counts] = [[0.0; MOST]; 5];
     let mut batch = [Counted::default(); 2 * MOST];
     // So many rows on is what is asked for.
     let on = ahead.map(|ahead| (ahead.bytes / (n * size_of::<E>())).clamp(1, 4 * len));
-    let count = means.len();
+    let count = means.len() / parts;
     for (index, means) in means.chunks_mut(4 * len).enumerate() {
-        let first = index * 4 * len;
-        let there = count.min(first + means.len() + on.unwrap_or(0)) - first;
+        let (first, some) = (index * 4 * len, means.len() / parts);
+        let first_row = first / parts;
+        let there = count.min(first_row + some + on.unwrap_or(0)) - first_row;
         let batch = &mut batch[..there];
-        rows(first, batch);
-        for (i, row) in batch[..means.len()].iter().enumerate() {
+        rows(first_row, batch);
+        for (i, row) in batch[..some].iter().enumerate() {
             let row = R::new(*row);
             assert!(row.len() == n);
             let next = on.and_then(|on| batch.get(i + on)).zip(ahead);
             let mut sum = grid.and_then(
                 #[inline(always)]
                 |grid| match next {
-                    None => grid.sum::<S, E, R, TWO>(simd, row, grid.least, |_| ()),
+                    None => grid.sum::<S, E, R, TWO>(simd, row, parts, grid.least, |_| ()),
                     Some((next, Ahead { is_far, .. })) => {
-                        grid.sum::<S, E, R, TWO>(simd, row, grid.least, |group| {
+                        grid.sum::<S, E, R, TWO>(simd, row, parts, grid.least, |group| {
                             fetch(next.data(), group, is_far);
                         })
                     }
@@ -170,15 +172,18 @@ fn means_by<'a, S: Simd, E: Float + 'a, R: Row<'a, E>, const TWO: bool>(
                 );
                 // (One that has none, and is open, leaves the next row the last one's.)
                 if !own.a1.is_nan() {
-                    sum = own.sum::<S, E, R, TWO>(simd, row, 0.0, |_| ());
+                    sum = own.sum::<S, E, R, TWO>(simd, row, parts, 0.0, |_| ());
                     grid = Some(own);
                 }
             }
             // (A NaN leaves the mean open.)
-            let left_out;
-            (high[i], low[i], left_out) = sum.unwrap_or((f64::NAN, 0.0, 0));
-            counts[i] = (n as u64 - left_out) as f64;
-            (bound[i], half_unit[i]) = grid.map_or((0.0, 0.0), |grid| (grid.bound, grid.half_unit));
+            let (highs, lows, left_out) = sum.unwrap_or(([f64::NAN; 2], [0.0; 2], 0));
+            for (part, i) in (i * parts..(i + 1) * parts).enumerate() {
+                (high[i], low[i]) = (highs[part], lows[part]);
+                counts[i] = (of_part - left_out) as f64;
+                (bound[i], half_unit[i]) =
+                    grid.map_or((0.0, 0.0), |grid| (grid.bound, grid.half_unit));
+            }
         }
         let mut proved = [0; MOST];
         let mut open = certify::<S, E, 4>(
@@ -211,7 +216,13 @@ fn means_by<'a, S: Simd, E: Float + 'a, R: Row<'a, E>, const TWO: bool>(
             }
             let specials = simd.vectorize(
                 #[inline(always)]
-                || Specials::of(&R::new(batch[i]).elements()),
+                || match (R::new(batch[i / parts]).elements(), parts) {
+                    (all, 1) => Specials::of(&all),
+                    (all, _) => {
+                        let part = all.iter().skip(i % parts).step_by(parts);
+                        Specials::of(&part.copied().collect::<Vec<E>>())
+                    }
+                },
             );
             if specials.any() {
                 means[i] = specials.mean(E::BINARY);
@@ -268,16 +279,17 @@ impl Grid {
         }
     }
 
-    /// The sum of a row, high and low part, and of how many elements it is not; `None` where a lane leaves its
-    /// place, or the sum is less than `least`.
+    /// The sum of a row or of each of its parts, its high and its low half, and of how many elements it is not; `None`
+    /// where a lane leaves its place, or a sum is less than `least`.
     #[inline(always)]
     fn sum<'a, S: Simd, E: Float, R: Row<'a, E>, const TWO: bool>(
         self,
         simd: S,
         row: R,
+        parts: usize,
         least: f64,
         ask: impl Fn(Range<usize>),
-    ) -> Option<(f64, f64, u64)> {
+    ) -> Option<([f64; 2], [f64; 2], u64)> {
         let (group, n) = (4 * S::f64s::LEN, row.len());
         let [a1, a2] = [self.a1, self.a2].map(|anchor| S::f64s::splat(simd, anchor));
         let mut lanes = Lanes::<S, 4>::new(simd, self.one, [a1; 4], [a2; 4]);
@@ -298,17 +310,21 @@ impl Grid {
         if any::<S>(lanes.seen & S::u64s::splat(simd, place)) {
             return None;
         }
-        let high = all::<S>(lanes.t1, a1);
+        let high = all::<S>(lanes.t1, a1, parts);
         // (So that nobody waits for the low part, but the row's mean.)
-        (high.abs() >= least).then(
+        (high[0].abs() >= least && high[1].abs() >= least).then(
             #[inline(always)]
-            || (high, if TWO { all::<S>(lanes.t2, a2) } else { 0.0 }, left_out),
+            || (high, if TWO { all::<S>(lanes.t2, a2, parts) } else { [0.0; 2] }, left_out),
         )
     }
 }
 
-/// What all lanes hold.
+/// What all lanes hold, or those of each part.
 #[inline(always)]
-fn all<S: Simd>([a, b, c, d]: [S::f64s; 4], anchor: S::f64s) -> f64 {
-    (((a - anchor) + (b - anchor)) + ((c - anchor) + (d - anchor))).reduce_sum()
+fn all<S: Simd>([a, b, c, d]: [S::f64s; 4], anchor: S::f64s, parts: usize) -> [f64; 2] {
+    let four = ((a - anchor) + (b - anchor)) + ((c - anchor) + (d - anchor));
+    if parts == 1 {
+        return [four.reduce_sum(); 2];
+    }
+    four.as_slice().chunks_exact(2).fold([0.0; 2], |[x, y], pair| [x + pair[0], y + pair[1]])
 }

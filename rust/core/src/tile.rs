@@ -35,8 +35,8 @@
 //! rows, E0 being the lowest.) Each of the three drops at most u2 / 2 of the NEW grid, and
 //! what was dropped before is less in units of that grid: so a column's bound is half a unit for each
 //! row and three for each new anchor. Where there is no anchor (E > 1022, infinities) it is NaN, and
-//! so is all that follows: the column is open. A NaN makes T1 NaN by itself. No NaN fails the test
-//! again, for its exponent and, as a rule, its sign stay the same.
+//! so is all that follows: the column is open. A NaN makes T1 NaN by itself, and nothing else does where there
+//! is an anchor. No NaN fails the test again, for its exponent and, as a rule, its sign stay the same.
 //!
 //! # Headroom
 //!
@@ -360,6 +360,10 @@ fn means_by<
                     open &= open - 1;
                     let n = if COUNTED { counts[lane] as u64 } else { n };
                     let sum = match sums {
+                        Sums::Windows(state) if holds_nan(state, lane, group) => {
+                            results.means[first + lane] = E::BINARY.nan();
+                            continue;
+                        }
                         Sums::Windows(state) => {
                             bounded::<W, FLAG, TWO>(state, lane, group, plan, n)
                         }
@@ -421,17 +425,22 @@ fn means_by<
         while open != 0 {
             let column = first + open.trailing_zeros() as usize;
             open &= open - 1;
-            let mut elements = 0;
+            let (mut elements, mut any_nan) = (0, false);
             let sum = shape.places(column).map(|place| {
                 let index = place / group;
                 let lane = place - Groups::new(group, columns * copies).start(index);
                 let state = &states[index * SLOTS * group..][..SLOTS * group];
+                any_nan |= holds_nan(state, lane, group);
                 let n = if COUNTED { counts[index * group + lane] as u64 } else { rows as u64 };
                 elements += n;
                 bounded::<W, FLAG, TWO>(state, lane, group, plan, n)
             });
             let sum = sum.reduce(|a, b| Some(add(a?, b?))).flatten();
-            results.decide(column, sum, elements - more, E::BINARY);
+            if any_nan {
+                results.means[column] = E::BINARY.nan();
+            } else {
+                results.decide(column, sum, elements - more, E::BINARY);
+            }
         }
     }
     let found = results.found;
@@ -664,6 +673,12 @@ impl Groups {
     }
 }
 
+/// Whether an element of a lane is NaN: if so, it shows here, but where other elements leave no anchor.
+fn holds_nan(state: &[f64], lane: usize, group: usize) -> bool {
+    let at = |slot: usize| state[slot * group + lane];
+    at(T1).is_nan() && !at(A1).is_nan()
+}
+
 /// The sum of a lane, `None` where it has none.
 #[inline(never)]
 fn bounded<const W: usize, const FLAG: bool, const TWO: bool>(
@@ -853,7 +868,8 @@ pub(crate) fn pad_rows<'a, E: Copy>(
     padded.each_ref().map(|row| row.as_slice())
 }
 
-/// The largest magnitudes of some rows of a group. (A NaN may hide.)
+/// The largest magnitudes of some rows of a group. (A NaN may hide: on x86, where the second operand is what
+/// remains, it does.)
 #[inline(always)]
 pub(crate) fn largest<S: Simd, E: Float, const W: usize>(
     simd: S,
@@ -864,7 +880,7 @@ pub(crate) fn largest<S: Simd, E: Float, const W: usize>(
     for row in rows {
         let x = E::load_some::<S, W>(simd, &row[at..at + W * S::f64s::LEN]);
         for (max, x) in max.iter_mut().zip(x) {
-            *max = max.max(x.abs());
+            *max = x.abs().max(*max);
         }
     }
     max

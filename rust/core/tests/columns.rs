@@ -211,7 +211,7 @@ impl<F: Tested> Table<F> {
                 let aheads = aheads.map(|(bytes, is_far)| Some(Ahead { bytes, is_far }));
                 for ahead in aheads.into_iter().chain([None]) {
                     let mut means = vec![F::nan().to_bits(); columns];
-                    let found = F::means_of_rows(level, rows, &some, ahead, &mut means);
+                    let found = F::means_of_rows(level, [rows, 1], &some, ahead, &mut means);
                     let what = format!("{what}, rows, {ahead:?}, level {name}");
                     self.compare(&what, level, &means, &found);
                     most = most.max(found.open.len());
@@ -380,7 +380,7 @@ impl<E: Element> Sifted<E> {
                 let ahead = Ahead { bytes: 4 * rows * size_of::<E>(), is_far: false };
                 for ahead in [None, Some(ahead)] {
                     let mut means = vec![0x7ff8_0000_0000_0001; columns];
-                    let found = E::means_of_rows(level, rows, &some, ahead, &mut means);
+                    let found = E::means_of_rows(level, [rows, 1], &some, ahead, &mut means);
                     compare(format!("{what}, level {name}, rows, {ahead:?}"), &means, &found);
                 }
             }
@@ -708,7 +708,11 @@ fn special_values<F: Tested>() {
                         }
                     }
                 });
-                table.check("specials");
+                let open = table.check("specials");
+                // (Where a NaN is no maximum, it is found in passing.)
+                if cfg!(target_arch = "x86_64") && special.is_missing() {
+                    assert_eq!(open, 0, "{rows} rows, NaN in {at}");
+                }
             }
         }
     }
