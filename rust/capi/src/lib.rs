@@ -4,10 +4,11 @@
 //! |---|---|
 //! | `boundary.rs` | the ABI: statuses, version, exported functions. `mean.h` is rendered from it |
 //! | `call.rs` | one `mean_<type>` call: the checks in their documented order, the slice, the caught panic |
-//! | `reduce.rs` | one `mean_reduce` call: the checks, then cell after cell |
+//! | `reduce.rs` | one `mean_reduce` call: the checks, then tables of cells, or cell after cell |
 //! | `view.rs` | arrays as the caller describes them, and how the axes of several go together |
 //! | `layout.rs` | axes: which elements make a cell, in the order of memory |
 //! | `table.rs` | cells side by side, as the columns of a table |
+//! | `plane.rs` | the rows of a table, of its elements or of their truth values |
 //! | `cell.rs` | the elements of one cell after the other, in place or packed into a small buffer |
 //! | `line.rs` | the elements of one line that lie apart, copied into the kernel's registers |
 //! | `gather.rs` | elements of any layout, copied side by side |

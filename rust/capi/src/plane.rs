@@ -29,7 +29,7 @@ impl Grid<'_> {
         self.columns.len * self.joined.len
     }
 
-    /// Columns from one on that are of the same table.
+    /// Remaining from one on that are of the same table.
     pub fn to_next_table(&self, column: usize) -> usize {
         self.columns.len - (self.slab + column) % self.columns.len
     }
@@ -70,19 +70,20 @@ pub(crate) struct Plane<T, const MASK: bool> {
     /// Whether rows are read in place; or whether elements of a column are side by side.
     pub in_place: bool,
     pub runs: bool,
-    /// What fills up the last row.
     more: T,
     buffer: Vec<T>,
 }
 
 impl<T: Element, const MASK: bool> Plane<T, MASK> {
-    /// From `base` on, in native byte order and aligned or not.
+    /// From `base` on; `more` is what fills up the last row.
     ///
     /// # Safety
     ///
-    /// All that is in a grid must be readable as long as this plane lives, and nothing may write to it.
-    pub unsafe fn new(base: *const u8, swapped: bool, more: T) -> Self {
-        Self { base, swapped, in_place: false, runs: false, more, buffer: vec![] }
+    /// As long as this plane lives, all that is in the grid that its methods are given must be readable, and nothing may
+    /// write to it. With `in_place` all of a row, and with `runs` all of a column's innermost axis, must be side by
+    /// side, aligned and in native byte order.
+    pub unsafe fn new(base: *const u8, [in_place, runs, swapped]: [bool; 3], more: T) -> Self {
+        Self { base, swapped, in_place, runs, more, buffer: vec![] }
     }
 
     pub fn stride(axis: &Axis) -> isize {
@@ -121,13 +122,23 @@ impl<T: Element, const MASK: bool> Plane<T, MASK> {
         })
     }
 
+    /// Some rows in some columns.
+    pub fn rows(&mut self, grid: &Grid, rows: Range<usize>, columns: Range<usize>) -> [&[T]; ROWS] {
+        let width = columns.len();
+        let in_place = self.pack(grid, rows, columns);
+        std::array::from_fn(|k| {
+            if in_place[k].is_null() {
+                self.buffer.get(k * width..(k + 1) * width).unwrap_or(&[])
+            } else {
+                // SAFETY: elements of a row, or of all the rows side by side in it, which are side by
+                // side in memory, native and aligned; `new`'s caller vouches for them.
+                unsafe { std::slice::from_raw_parts(in_place[k], width) }
+            }
+        })
+    }
+
     /// Packs rows, but those that can be read in place: of these it returns where they are.
-    pub fn pack(
-        &mut self,
-        grid: &Grid,
-        rows: Range<usize>,
-        columns: Range<usize>,
-    ) -> [*const T; ROWS] {
+    fn pack(&mut self, grid: &Grid, rows: Range<usize>, columns: Range<usize>) -> [*const T; ROWS] {
         let Shape { copies, n, .. } = grid.shape;
         // What `new`'s caller vouches for.
         assert!(rows.end <= grid.shape.rows && columns.end <= grid.shape.columns * copies);
@@ -190,19 +201,6 @@ impl<T: Element, const MASK: bool> Plane<T, MASK> {
             }
         }
         in_place
-    }
-
-    /// The rows that [`Plane::pack`] has found in place, or packed.
-    pub fn rows(&self, in_place: [*const T; ROWS], width: usize) -> [&[T]; ROWS] {
-        std::array::from_fn(|k| {
-            if in_place[k].is_null() {
-                self.buffer.get(k * width..(k + 1) * width).unwrap_or(&[])
-            } else {
-                // SAFETY: elements of a row, or of all the rows side by side in it, which are side by
-                // side in memory, native and aligned; `new`'s caller vouches for them.
-                unsafe { std::slice::from_raw_parts(in_place[k], width) }
-            }
-        })
     }
 
     /// Copies rows of small tables side by side.

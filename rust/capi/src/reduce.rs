@@ -1,4 +1,4 @@
-//! One `mean_reduce` call: the checks in their documented order, then cell after cell.
+//! One `mean_reduce` call: the checks in their documented order, then tables of cells, or cell after cell.
 
 use crate::boundary::{
     mean_array, mean_dtype, mean_status, DTYPES, MEAN_DTYPE_SWAPPED, MEAN_SKIP_NAN,
@@ -208,7 +208,7 @@ unsafe fn means<E: Element>(job: &Job) -> usize {
     };
     let mut table = None;
     if E::takes_columns(*format) {
-        // SAFETY: the caller vouches for the elements of every cell.
+        // SAFETY: the caller vouches for the elements of every cell, and their truth values.
         table = unsafe { Table::<E>::new(*level, source, kept, *first, *format) };
     }
     // SAFETY: as above.

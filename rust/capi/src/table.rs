@@ -4,14 +4,16 @@ use crate::gather::Source;
 use crate::layout::{Axis, Odometer, Place};
 use crate::plane::{Grid, Plane};
 use mean_core::{
-    Ahead, Binary, Columns, Counted, Element, Level, Lines, Reading, Rows, Shape, MOST_ROWS, ROWS,
-    TILE, WORTH_A_COPY,
+    Ahead, Binary, Counted, Element, Level, Lines, Reading, Remaining, Rows, Shape, MOST_ROWS,
+    ROWS, TILE, WORTH_A_COPY,
 };
 use std::ops::Range;
 use std::slice::from_raw_parts;
 
 /// Runs of so few neighbours are averaged side by side even where they lie apart.
 const FEW: usize = 128;
+/// And with a mask or what is missing to skip: one cell after the other is then as quick from fewer on.
+const FEW_TO_SIFT: usize = 31;
 /// So many columns are looked at in one go, or a whole [`Reading::tile`]: means of more would be new pages of memory
 /// at each call.
 const SLAB: usize = 4 * TILE;
@@ -50,7 +52,7 @@ pub(crate) struct Table<'a, E> {
     elements: Plane<E, false>,
     /// A truth value for each, if there is a mask.
     masks: Option<Plane<u8, true>>,
-    /// Columns in hand, at most.
+    /// Remaining in hand, at most.
     most: usize,
     /// Whether each cell is one run, to be read by itself; or so many cells take turns in one.
     apart: bool,
@@ -69,8 +71,8 @@ impl<'a, E: Element> Table<'a, E> {
     ///
     /// # Safety
     ///
-    /// Every element of `source` must be readable in every cell as long as this table lives, and
-    /// nothing may write to them.
+    /// Every element of `source`, with its truth value, must be readable in every cell as long as this table
+    /// lives, and nothing may write to them.
     pub unsafe fn new(
         level: Level,
         source: &'a Source<'a>,
@@ -95,7 +97,8 @@ impl<'a, E: Element> Table<'a, E> {
             && (source.mask.is_none() || row_of_masks == 1)
             && source.axes.len() == 1
             && E::takes_rows(level, n, format);
-        let together = apart || run <= FEW || columns.data < row;
+        let few = if all_count { FEW } else { FEW_TO_SIFT };
+        let together = apart || run <= few || columns.data < row;
         let mut joined = Axis { len: 1, data: 0, mask: 0, out: 0 };
         // Whether what is joined is one axis, but for the mask.
         let mut continues = false;
@@ -165,16 +168,15 @@ impl<'a, E: Element> Table<'a, E> {
         };
         shape.columns = width.min(slab);
         shape.counted = (!all_count).then_some(source.skip.is_some());
-        // SAFETY: the caller vouches for them.
-        let mut elements = unsafe { Plane::new(source.data, source.swapped, E::zero()) };
-        (elements.in_place, elements.runs) = (in_place, runs);
+        // SAFETY: the caller vouches for them; these are what has been looked at.
+        let elements =
+            unsafe { Plane::new(source.data, [in_place, runs, source.swapped], E::zero()) };
         let masks = source.mask.map(|mask| {
             let dense = row_of_masks == columns.len as isize && fits(&shape.copies);
-            // SAFETY: as above.
-            let mut masks = unsafe { Plane::new(mask, false, 1) };
-            masks.in_place = !is_joined && columns.mask == 1 && (shape.copies == 1 || dense);
-            masks.runs = !is_joined && !masks.in_place && row_of_masks == 1 && shape.copies == 1;
-            masks
+            let in_place = !is_joined && columns.mask == 1 && (shape.copies == 1 || dense);
+            let runs = !is_joined && !in_place && row_of_masks == 1 && shape.copies == 1;
+            // SAFETY: as above. (Bytes are aligned.)
+            unsafe { Plane::new(mask, [in_place, runs, false], 1) }
         });
         // (What is not read in place nor transposed is copied in pieces of a row.)
         let in_pieces = |in_place: bool, runs: bool| !in_place && !runs && !is_joined && !apart;
@@ -214,7 +216,7 @@ impl<'a, E: Element> Table<'a, E> {
     }
 
     /// Makes `means` the encodings of the means of the columns in hand, and returns which have none.
-    pub fn means(&mut self, format: Binary, means: &mut Vec<u64>) -> Columns {
+    pub fn means(&mut self, format: Binary, means: &mut Vec<u64>) -> Remaining {
         let (shape, level) = (self.grid.shape, self.grid.level);
         means.resize(shape.columns, 0);
         if !self.apart {
@@ -318,9 +320,7 @@ impl<E: Element> Rows<E> for Table<'_, E> {
     }
 
     fn rows(&mut self, rows: Range<usize>, columns: Range<usize>) -> [&[E]; ROWS] {
-        let width = columns.len();
-        let in_place = self.elements.pack(&self.grid, rows, columns);
-        self.elements.rows(in_place, width)
+        self.elements.rows(&self.grid, rows, columns)
     }
 
     fn rows_and_masks(
@@ -328,13 +328,9 @@ impl<E: Element> Rows<E> for Table<'_, E> {
         rows: Range<usize>,
         columns: Range<usize>,
     ) -> ([&[E]; ROWS], Option<[&[u8]; ROWS]>) {
-        let width = columns.len();
-        let masks = self.masks.as_mut().map(|masks| {
-            let in_place = masks.pack(&self.grid, rows.clone(), columns.clone());
-            masks.rows(in_place, width)
-        });
-        let in_place = self.elements.pack(&self.grid, rows, columns);
-        (self.elements.rows(in_place, width), masks)
+        let masks = self.masks.as_mut();
+        let masks = masks.map(|masks| masks.rows(&self.grid, rows.clone(), columns.clone()));
+        (self.elements.rows(&self.grid, rows, columns), masks)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::lane::{self, bits_of, Holds};
 use crate::rows;
 use crate::runs::Runs;
 use crate::source::{Copied, Counted, Strided};
-use crate::tile::{self, Columns, Rows, Shape, ROWS};
+use crate::tile::{self, Remaining, Rows, Shape, ROWS};
 use crate::transpose;
 use fearless_simd::{dispatch, f32x8, f64x8, prelude::*, Level, Simd};
 
@@ -88,7 +88,7 @@ pub trait Element: Copy {
         shape: Shape,
         format: Binary,
         means: &mut [u64],
-    ) -> Columns;
+    ) -> Remaining;
 
     /// Whether there is a kernel for many runs of so many elements each that rounds to this format.
     fn takes_rows(_level: Level, _n: usize, _format: Binary) -> bool {
@@ -104,8 +104,8 @@ pub trait Element: Copy {
         _rows: &dyn Fn(usize, &mut [Counted<'a, Self>]),
         _ahead: Option<Ahead>,
         means: &mut [u64],
-    ) -> Columns {
-        Columns { open: (0..means.len()).collect(), empty: vec![] }
+    ) -> Remaining {
+        Remaining { open: (0..means.len()).collect(), empty: vec![] }
     }
 }
 
@@ -209,7 +209,7 @@ macro_rules! float_element {
                 shape: Shape,
                 _: Binary,
                 means: &mut [u64],
-            ) -> Columns {
+            ) -> Remaining {
                 means_of_columns(level, table, shape, means)
             }
 
@@ -223,7 +223,7 @@ macro_rules! float_element {
                 rows: &dyn Fn(usize, &mut [Counted<'a, Self>]),
                 ahead: Option<Ahead>,
                 means: &mut [u64],
-            ) -> Columns {
+            ) -> Remaining {
                 rows::means_of_rows(level, n_and_parts, rows, ahead, means)
             }
         }
@@ -236,9 +236,9 @@ fn means_of_columns<E: Float>(
     table: &mut dyn Rows<E>,
     shape: Shape,
     means: &mut [u64],
-) -> Columns {
+) -> Remaining {
     if !environment::is_default() {
-        return Columns { open: (0..shape.columns).collect(), empty: vec![] };
+        return Remaining { open: (0..shape.columns).collect(), empty: vec![] };
     }
     let mut found = tile::means_of_columns(level, table, shape, means);
     // So many are not for want of a proof: NaNs, to look for which takes one more reading of all.

@@ -1,6 +1,6 @@
 //! The certificate in lanes: many means, proved without a division.
 //!
-//! (But for the sums of few narrow elements, below.) A lane holds the sum of n elements, V = upper +
+//! (But for the sums of few narrow elements, below, and for 1 / n where n is each lane's own.) A lane holds the sum of n elements, V = upper +
 //! (T1 - A1) + (T2 - A2), known to within B = half a unit of its last grid for each element that may
 //! have dropped something. Sought is RN(S / n), |S - V| <= B. Below, e = 2^-53.
 //!
@@ -106,7 +106,7 @@ impl<S: Simd> Parts<S> {
         state: &[f64],
         i: usize,
         plan: &Plan,
-        rows: S::f64s,
+        count: S::f64s,
     ) -> Self {
         let splat = |x: f64| S::f64s::splat(simd, x);
         let at = |slot: usize| load_one::<S, W>(simd, state, slot, i);
@@ -121,7 +121,7 @@ impl<S: Simd> Parts<S> {
             upper: if plan.carries { at(UPPER) } else { zero },
             high: at(T1) - a1,
             low: if TWO { at(T2) - a1 * splat(plan.a2_of_a1) } else { zero },
-            bound: exact.select(zero, (at(MOVED) + rows + splat(1.0)) * half_unit),
+            bound: exact.select(zero, (at(MOVED) + count + splat(1.0)) * half_unit),
             half_unit,
         }
     }
@@ -289,7 +289,9 @@ pub(crate) struct Copies {
 impl Copies {
     pub fn new(shape: Shape) -> Self {
         let room = shape.columns * shape.copies + MOST; // vectors may reach beyond
-        Self { memory: vec![0.0; 6 * room], room, shape }
+                                                        // (The last part is the count, which is read only where not all elements count.)
+        let parts = 5 + usize::from(shape.counted.is_some());
+        Self { memory: vec![0.0; parts * room], room, shape }
     }
 
     /// Keeps the parts of a vector of columns.

@@ -10,7 +10,7 @@ use crate::format::Binary;
 use crate::level::vectorize;
 use crate::quotient::round_mean;
 use crate::runs::Runs;
-use crate::tile::{Columns, Rows, Shape, ROWS, TILE};
+use crate::tile::{Remaining, Rows, Shape, ROWS, TILE};
 use fearless_simd::{dispatch, Level, Simd};
 use std::convert::identity;
 
@@ -77,8 +77,8 @@ fn means_of_sums<E: Integer + Element>(
     shape: Shape,
     means: &mut [u64],
     mean: impl Fn(i128, u64, bool) -> u64,
-) -> Columns {
-    let mut found = Columns::default();
+) -> Remaining {
+    let mut found = Remaining::default();
     let put = |column, sum, n, missing| match n {
         0 => found.empty.push(column),
         _ => means[column] = mean(sum, n, missing),
@@ -105,6 +105,7 @@ fn sums_of_columns<E: Integer + Element, const COUNTED: bool>(
     let mut missing = vec![0_u8; most];
     let mut sums = vec![0_i128; most];
     let mut left_out = vec![0_u64; if COUNTED { most } else { 0 }];
+    let mut sifted = vec![E::zero(); if COUNTED { most } else { 0 }];
     for first in (0..wide).step_by(TILE) {
         let width = TILE.min(wide - first);
         let (missing, sums) = (&mut missing[..width], &mut sums[..width]);
@@ -113,6 +114,7 @@ fn sums_of_columns<E: Integer + Element, const COUNTED: bool>(
         left_out.fill(0);
         for from in (0..rows).step_by(BLOCK_OF_HALVES) {
             let (mut high, mut low) = ([0_i64; TILE], [0_i64; TILE]);
+            let mut less = [0_u32; TILE];
             let until = rows.min(from + BLOCK_OF_HALVES);
             for from in (from..until).step_by(ROWS) {
                 let until = until.min(from + ROWS);
@@ -125,20 +127,15 @@ fn sums_of_columns<E: Integer + Element, const COUNTED: bool>(
                         #[inline(always)]
                         || {
                             for (k, row) in rows[..until - from].iter().enumerate() {
-                                let mask = masks.map_or(&[1; TILE][..width], |masks| masks[k]);
-                                let sifted = row.iter().zip(mask).zip(&mut left_out).map(
-                                    #[inline(always)]
-                                    |((&x, &byte), left_out)| {
-                                        let counts = byte != 0 && !(skips && x.is_missing());
-                                        *left_out += u64::from(!counts);
-                                        if counts {
-                                            x
-                                        } else {
-                                            E::zero()
-                                        }
-                                    },
+                                let mask = masks.map(|masks| masks[k]);
+                                sift_row(
+                                    row,
+                                    mask,
+                                    skips,
+                                    &mut sifted[..width],
+                                    &mut less[..width],
                                 );
-                                add_row(sifted, high, low, missing);
+                                add_row(&sifted[..width], high, low, missing);
                             }
                         },
                     );
@@ -150,13 +147,16 @@ fn sums_of_columns<E: Integer + Element, const COUNTED: bool>(
                     #[inline(always)]
                     || {
                         for row in &eight[..until - from] {
-                            add_row(row.iter().copied(), high, low, missing);
+                            add_row(row, high, low, missing);
                         }
                     },
                 );
             }
             for ((sum, &high), &low) in sums.iter_mut().zip(&high).zip(&low) {
                 *sum += (i128::from(high) << 32) + i128::from(low);
+            }
+            for (left_out, &less) in left_out.iter_mut().zip(&less) {
+                *left_out += u64::from(less);
             }
         }
         // A narrow table's columns are in one tile, with all their copies.
@@ -169,14 +169,29 @@ fn sums_of_columns<E: Integer + Element, const COUNTED: bool>(
     }
 }
 
+/// Copies a row, zeros for elements that do not count, and adds to how many these are in each column. (A loop of its own:
+/// with the sums in it compilers make a branch of the choice.)
 #[inline(always)]
-fn add_row<E: Integer + Element>(
-    row: impl Iterator<Item = E>,
-    high: &mut [i64],
-    low: &mut [i64],
-    missing: &mut [u8],
+fn sift_row<E: Element>(
+    row: &[E],
+    mask: Option<&[u8]>,
+    skips: bool,
+    sifted: &mut [E],
+    left_out: &mut [u32],
 ) {
-    for (((x, high), low), missing) in row.zip(high).zip(low).zip(missing) {
+    let all = row.iter().zip(sifted).zip(left_out);
+    let ones = [1; TILE];
+    let mask = mask.unwrap_or(&ones);
+    for (((&x, sifted), left_out), &byte) in all.zip(mask) {
+        let counts = byte != 0 && !(skips && x.is_missing());
+        *left_out += u32::from(!counts);
+        *sifted = if counts { x } else { E::zero() };
+    }
+}
+
+#[inline(always)]
+fn add_row<E: Integer + Element>(row: &[E], high: &mut [i64], low: &mut [i64], missing: &mut [u8]) {
+    for (((x, high), low), missing) in row.iter().zip(high).zip(low).zip(missing) {
         let (upper, lower) = x.halves();
         *high += upper;
         *low += lower;
@@ -314,7 +329,7 @@ macro_rules! elements {
                 shape: Shape,
                 format: Binary,
                 means: &mut [u64],
-            ) -> Columns {
+            ) -> Remaining {
                 let quick = format == Binary::B64 && environment::is_default();
                 means_of_sums(level, table, shape, means, |sum, n, _| {
                     match quotient_of_floats(sum, n) {
@@ -405,7 +420,7 @@ impl Element for Time {
         shape: Shape,
         _: Binary,
         means: &mut [u64],
-    ) -> Columns {
+    ) -> Remaining {
         means_of_sums(level, table, shape, means, |sum, n, missing| {
             let mean = if missing { Self::NAT.0 } else { to_nearest(sum, n.into()) };
             mean as u64

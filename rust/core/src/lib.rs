@@ -14,10 +14,11 @@
 //! | `quotient.rs` | sum / n in integers |
 //! | `integer.rs` | integers, truth values and times: their sums, in 128 bits |
 //! | `runs.rs` | elements that do not lie in one slice |
-//! | `source.rs` | where the kernel takes its elements from: a slice, all but its NaNs, elements that lie apart |
+//! | `source.rs` | where the kernel takes its elements from: a slice, what counts of it, elements that lie apart |
 //! | `environment.rs` | the caller's floating-point environment |
 //! | `far.rs` | what comes from far: how it is read, and asked for early |
 //! | `tile.rs` | the means of many columns at once |
+//! | `sift.rs` | the same where not all elements count |
 //! | `few.rs` | the same of a few rows, where their sums prove themselves exact |
 //! | `rows.rs` | the means of many runs of equal length |
 //! | `transpose.rs` | runs of neighbours as the columns of a table |
@@ -54,7 +55,7 @@ pub use integer::{Bool, Time};
 pub use level::{levels, vectorize};
 pub use runs::Runs;
 pub use source::{Counted, Strided, LARGEST_GROUP};
-pub use tile::{Columns, Lines, Rows, Shape, MOST_ROWS, ROWS, TILE, WORTH_A_COPY};
+pub use tile::{Lines, Remaining, Rows, Shape, MOST_ROWS, ROWS, TILE, WORTH_A_COPY};
 pub use transpose::transpose;
 
 use certificate::{Bounded, BoundedDigits};

@@ -29,7 +29,7 @@ use crate::exact::Specials;
 use crate::far::{fetch, Ahead};
 use crate::finish::{certify, fast_two_sum, Divisor, Doubt, Total};
 use crate::source::{Counted, Source};
-use crate::tile::{any, power_of_two, Columns, Lanes, MOST, PLACE};
+use crate::tile::{any, power_of_two, Lanes, Remaining, MOST, PLACE};
 use crate::window::has_fma;
 use fearless_simd::{dispatch, prelude::*, Level, Simd};
 use std::borrow::Cow;
@@ -54,7 +54,7 @@ pub(crate) fn takes(level: Level, n: usize) -> bool {
 
 /// The encodings of the means of rows of `n` elements each, and which have none: theirs are unspecified. Of `parts`
 /// that take turns in a row, at most two, each has a mean, one after the other. `rows` fills in some rows, from an index
-/// on; those that come from far are asked for early. In all rows all elements count, or in none.
+/// on; those that come from far are asked for early. Either all of them have a mask or skip what is missing, or none.
 ///
 /// The floating-point environment is taken to be the default one.
 pub(crate) fn means_of_rows<'a, E: Float + 'a>(
@@ -63,11 +63,11 @@ pub(crate) fn means_of_rows<'a, E: Float + 'a>(
     rows: &dyn Fn(usize, &mut [Counted<'a, E>]),
     ahead: Option<Ahead>,
     means: &mut [u64],
-) -> Columns {
+) -> Remaining {
     assert!(takes(level, n) && (1..=2).contains(&parts) && n % parts == 0);
     let mut first = [Counted::default(); 1];
     rows(0, &mut first[..means.len().min(1)]);
-    let all_count = first[0].all().is_some();
+    let all_count = first[0].all_count();
     dispatch!(level, simd => match (all_count, E::BINARY.is_narrow()) {
         (true, true) => means_by::<_, E, &[E], false>(simd, [n, parts], rows, ahead, means),
         (true, false) => means_by::<_, E, &[E], true>(simd, [n, parts], rows, ahead, means),
@@ -94,6 +94,7 @@ impl<'a, E: Float> Row<'a, E> for &'a [E] {
 
     #[inline(always)]
     fn new(row: Counted<'a, E>) -> Self {
+        debug_assert!(row.all_count());
         row.data()
     }
 
@@ -121,8 +122,9 @@ impl<'a, E: Float> Row<'a, E> for Counted<'a, E> {
         self.group::<S, f64>(simd, from)
     }
 
+    #[inline(always)]
     fn elements(&self) -> Cow<'_, [E]> {
-        (0..self.len()).map(|i| self.get(i)).collect()
+        Cow::Owned(self.to_vec())
     }
 }
 
@@ -133,12 +135,12 @@ fn means_by<'a, S: Simd, E: Float + 'a, R: Row<'a, E>, const TWO: bool>(
     rows: &dyn Fn(usize, &mut [Counted<'a, E>]),
     ahead: Option<Ahead>,
     means: &mut [u64],
-) -> Columns {
+) -> Remaining {
     let len = S::f64s::LEN;
     let of_part = (n / parts) as u64;
     let all = Divisor::<S>::all(simd, of_part);
     let mut grid: Option<Grid> = None;
-    let mut found = Columns::default();
+    let mut found = Remaining::default();
     let [mut high, mut low, mut bound, mut half_unit, mut counts] = [[0.0; MOST]; 5];
     let mut batch = [Counted::default(); 2 * MOST];
     // So many rows on is what is asked for.
@@ -262,7 +264,7 @@ impl Grid {
         let largest = E::MIN_EXPONENT + shift as i32 + significand.max(1).ilog2() as i32;
         let lowest = E::MIN_EXPONENT + 52 + second;
         let exponent = lowest.max(largest + s + 2 + TOP + 1);
-        let (power, half_unit) = if exponent <= 1022 {
+        let (power, half_unit) = if max < E::INFINITY && exponent <= 1022 {
             // (This may underflow: to 0 at the lowest grid alone.)
             (power_of_two(exponent), power_of_two(exponent) * power_of_two(-53 - second))
         } else {
@@ -311,8 +313,9 @@ impl Grid {
             return None;
         }
         let high = all::<S>(lanes.t1, a1, parts);
-        // (So that nobody waits for the low part, but the row's mean.)
-        (high[0].abs() >= least && high[1].abs() >= least).then(
+        // (So that nobody waits for the low part, but the row's mean. Of no element 0 is all there is to know.)
+        let is_worth = high[0].abs() >= least && high[1].abs() >= least || left_out == n as u64;
+        is_worth.then(
             #[inline(always)]
             || (high, if TWO { all::<S>(lanes.t2, a2, parts) } else { [0.0; 2] }, left_out),
         )

@@ -48,7 +48,8 @@ pub(crate) trait Source<E: Float>: Copy {
         None
     }
 
-    /// Gives `take` the groups of `range`, a multiple of them, and returns how many elements were left out.
+    /// Gives `take` the groups of `range`, a multiple of them and fewer than 2^31, and returns how many elements were
+    /// left out.
     /// (Not an iterator: its `next` might not be compiled for the level.)
     fn for_groups<S: Simd, F: Holds<E>>(
         self,
@@ -167,9 +168,8 @@ impl<'a, E> Counted<'a, E> {
         self.data
     }
 
-    /// The elements, if all count.
-    pub(crate) fn all(&self) -> Option<&'a [E]> {
-        (self.mask.is_none() && !self.skips).then_some(self.data)
+    pub(crate) fn all_count(&self) -> bool {
+        self.mask.is_none() && !self.skips
     }
 }
 
@@ -185,6 +185,19 @@ impl<E: Float> Counted<'_, E> {
         let mask = self.mask.map(|mask| &mask[from..from + len]);
         let (four, counts) = F::load_counted(simd, &self.data[from..from + len], mask, self.skips);
         (four, len as u64 - u64::from(counts.count_ones()))
+    }
+
+    /// All elements, zeros for those that do not count.
+    #[inline(always)]
+    pub(crate) fn to_vec(self) -> Vec<E> {
+        let missing = |x: E| self.skips && x.is_missing();
+        let kept = |x: E, counts: bool| if counts && !missing(x) { x } else { E::zero() };
+        match self.mask {
+            Some(mask) => {
+                self.data.iter().zip(mask).map(|(&x, &byte)| kept(x, byte != 0)).collect()
+            }
+            None => self.data.iter().map(|&x| kept(x, true)).collect(),
+        }
     }
 }
 
@@ -231,7 +244,6 @@ impl<E: Float> Source<E> for Counted<'_, E> {
     ) -> u64 {
         let len = 4 * F::Native::<S>::LEN;
         let (mut at, mut left_out) = (range.start, range.len() as u64);
-        // (A block at most: lanes of 32 bits hold as many.)
         let masks_are_bits = S::f64s::LEN == 8;
         if F::KEEPS_NANS_APART && !masks_are_bits && self.skips && self.mask.is_none() {
             let mut counts = Bits::<S, F>::splat(simd, F::low(0));

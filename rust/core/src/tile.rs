@@ -70,7 +70,7 @@ use std::ops::Range;
 
 /// Rows are asked for by so many.
 pub const ROWS: usize = 8;
-/// Columns are asked for by so many, as a rule (see [`Reading`]).
+/// Remaining are asked for by so many, as a rule (see [`Reading`]).
 pub const TILE: usize = 1024;
 /// More rows than any array has, and than `upper` is sure to hold.
 pub const MOST_ROWS: u64 = 1 << 32;
@@ -225,7 +225,7 @@ pub(crate) fn means_of_columns<E: Float>(
     table: &mut dyn Rows<E>,
     shape: Shape,
     means: &mut [u64],
-) -> Columns {
+) -> Remaining {
     assert!(means.len() == shape.columns && shape.n > 0 && shape.rows as u64 <= MOST_ROWS);
     assert!(shape.copies == 1 || shape.copies * shape.columns <= TILE);
     // What a table leaves over of a group is added for nothing: so of a narrow one groups are half as wide.
@@ -253,7 +253,7 @@ fn means_at<S: Simd, E: Float, const FMA: bool>(
     table: &mut dyn Rows<E>,
     shape: Shape,
     means: &mut [u64],
-) -> Columns {
+) -> Remaining {
     match (shape.n <= FEW, E::BINARY.is_narrow()) {
         // (With the flag, whatever their number: few of them may count.)
         (_, false) if shape.counted.is_some() => {
@@ -288,7 +288,7 @@ fn means_by<
     table: &mut dyn Rows<E>,
     shape: Shape,
     means: &mut [u64],
-) -> Columns {
+) -> Remaining {
     let Shape { rows, columns, copies, n, .. } = shape;
     let plan = &Plan::new::<E, TWO>(shape);
     let group = W * S::f64s::LEN;
@@ -300,7 +300,7 @@ fn means_by<
     let past = memory.as_ptr().addr() % CACHE_LINE / 8;
     let (states, counts) = memory[CACHE_LINE / 8 - past..].split_at_mut(kept * SLOTS);
     let all = Divisor::<S>::all(simd, n);
-    let mut results = Results { means, found: Columns::default() };
+    let mut results = Results { means, found: Remaining::default() };
     let mut proved = [0; MOST];
     if copies == 1 {
         sweep::<S, E, W, FLAG, TWO, FMA, COUNTED>(
@@ -465,7 +465,7 @@ fn elements_of<S: Simd, const COUNTED: bool>(
 
 /// Which columns of a table have no mean yet, in ascending order.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Columns {
+pub struct Remaining {
     /// Those of which none has been found: such a one holds what is not finite, or it is not proved.
     pub open: Vec<usize>,
     /// Those of which no element counts.
@@ -475,7 +475,7 @@ pub struct Columns {
 /// The means, and the columns that have none yet.
 struct Results<'a> {
     means: &'a mut [u64],
-    found: Columns,
+    found: Remaining,
 }
 
 impl Results<'_> {
@@ -633,10 +633,10 @@ pub(crate) fn store<S: Simd, const W: usize>(
 /// Where the groups of a tile begin: the last one ends with the tile, and may overlap.
 #[derive(Clone, Copy)]
 pub(crate) struct Groups {
-    /// Columns of a group, and of the tile.
+    /// Remaining of a group, and of the tile.
     len: usize,
     width: usize,
-    /// Columns that the second one shares with the first.
+    /// Remaining that the second one shares with the first.
     shared: usize,
     /// Where in a row the tile begins.
     first: usize,

@@ -10,8 +10,8 @@ mod families;
 
 use families::{Family, Input, Random, Tested, GROUPS};
 use mean_core::{
-    exact_mean, levels, mean, Ahead, Binary, Bool, Columns, Counted, Element, Float, Level, Lines,
-    Reading, Rows, Shape, Time, BF16, CACHE_LINE, F16, ROWS, TILE,
+    exact_mean, levels, mean, Ahead, Binary, Bool, Counted, Element, Float, Level, Lines, Reading,
+    Remaining, Rows, Shape, Time, BF16, CACHE_LINE, F16, ROWS, TILE,
 };
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
@@ -168,6 +168,10 @@ impl<F: Tested> Table<F> {
         let mut most = 0;
         let (rows, columns) = (self.rows, self.columns);
         let n = rows as u64;
+        // Two columns in one run, in turn.
+        let pairs = self.as_rows.chunks_exact(2 * rows).map(|pair| pair.split_at(rows));
+        let in_turn: Vec<F> =
+            pairs.flat_map(|(a, b)| a.iter().zip(b)).flat_map(|(&a, &b)| [a, b]).collect();
         for (name, level) in levels() {
             let mut check = |way: &str, table: &mut dyn Rows<F>, shape: Shape| {
                 let what = format!("{what}, {way}, level {name}");
@@ -209,7 +213,21 @@ impl<F: Tested> Table<F> {
                 let (near, far) = (4 * rows * size_of::<F>(), 8 << 10);
                 let aheads = [(near, false), (far, true)];
                 let aheads = aheads.map(|(bytes, is_far)| Some(Ahead { bytes, is_far }));
-                for ahead in aheads.into_iter().chain([None]) {
+                let aheads = aheads.into_iter().chain([None]);
+                let wide = F::takes_rows(level, 2 * rows, F::BINARY);
+                for ahead in aheads.clone().filter(|_| wide && columns % 2 == 0) {
+                    let some = |first: usize, some: &mut [_]| {
+                        let from = in_turn[2 * first * rows..].chunks_exact(2 * rows);
+                        let from = from.map(|row| Counted::new(row, None, false));
+                        some.iter_mut().zip(from).for_each(|(some, row)| *some = row);
+                    };
+                    let mut means = vec![F::nan().to_bits(); columns];
+                    let found = F::means_of_rows(level, [2 * rows, 2], &some, ahead, &mut means);
+                    let what = format!("{what}, rows in turn, {ahead:?}, level {name}");
+                    self.compare(&what, level, &means, &found);
+                    most = most.max(found.open.len());
+                }
+                for ahead in aheads {
                     let mut means = vec![F::nan().to_bits(); columns];
                     let found = F::means_of_rows(level, [rows, 1], &some, ahead, &mut means);
                     let what = format!("{what}, rows, {ahead:?}, level {name}");
@@ -235,8 +253,8 @@ impl<F: Tested> Table<F> {
         found.open.len()
     }
 
-    fn compare(&self, what: &str, level: Level, means: &[u64], found: &Columns) {
-        let Columns { open, empty } = found;
+    fn compare(&self, what: &str, level: Level, means: &[u64], found: &Remaining) {
+        let Remaining { open, empty } = found;
         assert!(open.is_sorted_by(|a, b| a < b) && empty.is_empty(), "{what}");
         for (c, (got, want)) in means.iter().zip(&self.means).enumerate() {
             let got = F::from_bits(*got);
@@ -337,14 +355,15 @@ impl<E: Element> Sifted<E> {
         data
     }
 
-    /// Compares all means with those of what is kept, by `exact`; returns how many were open at most.
-    fn check(&self, what: &str, format: Binary, exact: impl Fn(&[E]) -> u64) -> usize {
+    /// Compares all means with those of what is kept, by `exact`; returns how many were open at most, of columns and
+    /// of rows.
+    fn check(&self, what: &str, format: Binary, exact: impl Fn(&[E]) -> u64) -> [usize; 2] {
         let (rows, columns) = (self.rows, self.columns);
         let counted = Some(self.skips);
         let want: Vec<_> =
             self.kept.iter().map(|kept| (!kept.is_empty()).then(|| exact(kept))).collect();
-        let mut most = 0;
-        let mut compare = |what: String, means: &[u64], found: &Columns| {
+        let mut most = [0; 2];
+        let mut compare = |what: String, kind: usize, means: &[u64], found: &Remaining| {
             let what = format!("{what}, {rows} rows, {columns} columns, skips {}", self.skips);
             assert!(found.open.is_sorted_by(|a, b| a < b), "{what}");
             let empty = (0..columns).filter(|&c| want[c].is_none());
@@ -357,7 +376,7 @@ impl<E: Element> Sifted<E> {
                     self.kept[c].len()
                 );
             }
-            most = most.max(found.open.len());
+            most[kind] = most[kind].max(found.open.len());
         };
         for (name, level) in levels() {
             let plain = Shape { rows, columns, copies: 1, grouped: false, n: rows as u64, counted };
@@ -370,7 +389,7 @@ impl<E: Element> Sifted<E> {
                 };
                 let mut means = vec![0x7ff8_0000_0000_0001; columns];
                 let found = E::means_of_columns(level, &mut table, shape, format, &mut means);
-                compare(format!("{what}, level {name}, {shape:?}"), &means, &found);
+                compare(format!("{what}, level {name}, {shape:?}"), 0, &means, &found);
             }
             if E::takes_rows(level, rows, format) {
                 let some = |first: usize, some: &mut [_]| {
@@ -381,7 +400,7 @@ impl<E: Element> Sifted<E> {
                 for ahead in [None, Some(ahead)] {
                     let mut means = vec![0x7ff8_0000_0000_0001; columns];
                     let found = E::means_of_rows(level, [rows, 1], &some, ahead, &mut means);
-                    compare(format!("{what}, level {name}, rows, {ahead:?}"), &means, &found);
+                    compare(format!("{what}, level {name}, rows, {ahead:?}"), 1, &means, &found);
                 }
             }
         }
@@ -486,12 +505,18 @@ fn ordinary_sifted_columns_are_seldom_open<F: Tested>() {
             for seed in 0..4 {
                 let columns = 200_000 / rows;
                 let table = sifted_families([rows, columns], seed, Some(family));
-                let open = table.check(family.name, F::BINARY, exact_bits);
-                // (Those of the rows' kernel have no flag.)
+                let [of_columns, of_rows] = table.check(family.name, F::BINARY, exact_bits);
+                // (The rows' kernel has no flag.)
                 let ties: f64 = table.kept.iter().map(|kept| 1.0 / kept.len().max(1) as f64).sum();
-                let most = ties + columns as f64 * 0.01;
-                let most = most + 4.0 * most.sqrt();
-                assert!((open as f64) < most, "{}: {open} of {columns}, {rows} rows", family.name);
+                for (open, ties) in [(of_columns, 0.0), (of_rows, ties)] {
+                    let most = ties + columns as f64 * 0.01;
+                    let most = most + 4.0 * most.sqrt();
+                    assert!(
+                        (open as f64) < most,
+                        "{}: {open} of {columns}, {rows} rows",
+                        family.name
+                    );
+                }
             }
         }
     }
