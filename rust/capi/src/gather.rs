@@ -8,6 +8,7 @@ use crate::layout::{Axis, Place};
 use mean_core::Element;
 
 /// Where the elements are.
+#[derive(Clone, Copy)]
 pub(crate) struct Source<'a> {
     pub data: *const u8,
     /// A truth value for each element; where it is 0, the element does not count.

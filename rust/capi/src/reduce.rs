@@ -201,7 +201,8 @@ unsafe fn write_count(to: *mut usize, count: usize) {
 /// Every element of the layout, with its other part and its truth value, must be readable, and every
 /// cell of the result writable.
 unsafe fn means<E: Element>(job: &Job) -> usize {
-    let Job { level, source, kept, first, format, .. } = job;
+    let Job { level, kept, first, format, .. } = job;
+    let source = &Source { skip: job.source.skip.filter(|_| E::MAY_BE_MISSING), ..job.source };
     let put = |offset: isize, step, means: &[u64]| {
         // SAFETY: cells of the result, of this size.
         unsafe { write(job.out.wrapping_offset(offset), step, means, job.out_size) };

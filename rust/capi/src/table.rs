@@ -28,6 +28,9 @@ const SHORT: usize = 128;
 /// Of rows of fewer elements a mask and what it is for are not copied piece by piece.
 const WORTH_COPYING_TWICE: usize = 32;
 
+/// What is one axis but for the mask, or the result, is joined from so many columns on.
+const WORTH_JOINING: usize = 64;
+
 /// Of fewer complex numbers a run is not read by itself.
 const WORTH_A_RUN: usize = 32;
 
@@ -107,7 +110,8 @@ impl<'a, E: Element> Table<'a, E> {
             // (Complex numbers: of each cell, both parts in turn.)
             let in_turn = plain && columns.len == 2 && columns.data == size && row == 2 * size;
             let in_turn = in_turn && all_count && source.axes.len() == 1;
-            continues = axis.data == columns.data * columns.len as isize;
+            continues = axis.data == columns.data * columns.len as isize
+                && axis.len.saturating_mul(columns.len) >= WORTH_JOINING;
             if in_turn && n >= WORTH_A_RUN && E::takes_rows(level, 2 * n, format) {
                 (joined, outer, apart, parts) = (axis, others, true, 2);
             } else if columns.data != 0

@@ -23,7 +23,10 @@ pub trait Element: Copy {
     /// What may stand in for an element that does not count: it leaves every sum as it is.
     fn zero() -> Self;
 
-    /// Whether it is missing: a NaN or a NaT.
+    /// Whether some are missing: NaNs or NaTs.
+    const MAY_BE_MISSING: bool = false;
+
+    /// Whether this one is.
     #[inline(always)]
     fn is_missing(self) -> bool {
         false
@@ -146,6 +149,7 @@ macro_rules! float_element {
     ($float:ident) => {
         impl Element for $float {
             type Mean = Self;
+            const MAY_BE_MISSING: bool = true;
 
             #[inline(always)]
             fn zero() -> Self {

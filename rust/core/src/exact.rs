@@ -101,7 +101,9 @@ impl Specials {
                                 continue;
                             };
                             for ((found, &x), &byte) in found.zip(masks[k]) {
-                                *found |= if byte == 0 { 0 } else { special_bits(x, skips) };
+                                // (Not a choice: compilers make a branch of it.)
+                                let counts = u8::from(byte != 0).wrapping_neg();
+                                *found |= special_bits(x, skips) & counts;
                             }
                         }
                     },

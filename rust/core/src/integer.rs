@@ -374,6 +374,7 @@ impl Time {
 
 impl Element for Time {
     type Mean = Self;
+    const MAY_BE_MISSING: bool = true;
 
     #[inline(always)]
     fn zero() -> Self {

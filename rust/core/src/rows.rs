@@ -2,7 +2,7 @@
 //!
 //! # The arithmetic, and why it is exact
 //!
-//! A step is that of `tile.rs`, but all lanes have the same anchors, A1 = (3/2 + 1/16) 2^E and
+//! A step is that of `tile.rs`, but all lanes, or all of a part, have the same anchors, A1 = (3/2 + 1/16) 2^E and
 //! A2 = 3/2 * 2^(E-52+L), where n < 2^L. The grids are u1 = 2^(E-52) and u2 = 2^(L-52) u1. The test is
 //! narrower than the binade: t has A1's sign and exponent, and its TOP = 3 leading bits of the
 //! fraction, so it is in [3/2, 13/8) 2^E, and a lane ends with |T1 - A1| <= 2^(E-4).
@@ -139,7 +139,7 @@ fn means_by<'a, S: Simd, E: Float + 'a, R: Row<'a, E>, const TWO: bool>(
     let len = S::f64s::LEN;
     let of_part = (n / parts) as u64;
     let all = Divisor::<S>::all(simd, of_part);
-    let mut grid: Option<Grid> = None;
+    let mut anchors: Option<Anchors<S>> = None;
     let mut found = Remaining::default();
     let [mut high, mut low, mut bound, mut half_unit, mut counts] = [[0.0; MOST]; 5];
     let mut batch = [Counted::default(); 2 * MOST];
@@ -156,12 +156,12 @@ fn means_by<'a, S: Simd, E: Float + 'a, R: Row<'a, E>, const TWO: bool>(
             let row = R::new(*row);
             assert!(row.len() == n);
             let next = on.and_then(|on| batch.get(i + on)).zip(ahead);
-            let mut sum = grid.and_then(
+            let mut sum = anchors.and_then(
                 #[inline(always)]
-                |grid| match next {
-                    None => grid.sum::<S, E, R, TWO>(simd, row, parts, grid.least, |_| ()),
+                |anchors| match next {
+                    None => anchors.sum::<E, R, TWO>(simd, row, parts, true, |_| ()),
                     Some((next, Ahead { is_far, .. })) => {
-                        grid.sum::<S, E, R, TWO>(simd, row, parts, grid.least, |group| {
+                        anchors.sum::<E, R, TWO>(simd, row, parts, true, |group| {
                             fetch(next.data(), group, is_far);
                         })
                     }
@@ -170,21 +170,24 @@ fn means_by<'a, S: Simd, E: Float + 'a, R: Row<'a, E>, const TWO: bool>(
             if sum.is_none() {
                 let own = simd.vectorize(
                     #[inline(always)]
-                    || Grid::of::<S, E, TWO>(&row.elements()),
+                    || Anchors::of::<E, TWO>(simd, row.elements(), parts),
+                );
+                sum = own.and_then(
+                    #[inline(always)]
+                    |own| own.sum::<E, R, TWO>(simd, row, parts, false, |_| ()),
                 );
                 // (One that has none, and is open, leaves the next row the last one's.)
-                if !own.a1.is_nan() {
-                    sum = own.sum::<S, E, R, TWO>(simd, row, parts, 0.0, |_| ());
-                    grid = Some(own);
-                }
+                anchors = own.or(anchors);
             }
             // (A NaN leaves the mean open.)
             let (highs, lows, left_out) = sum.unwrap_or(([f64::NAN; 2], [0.0; 2], 0));
             for (part, i) in (i * parts..(i + 1) * parts).enumerate() {
                 (high[i], low[i]) = (highs[part], lows[part]);
                 counts[i] = (of_part - left_out) as f64;
-                (bound[i], half_unit[i]) =
-                    grid.map_or((0.0, 0.0), |grid| (grid.bound, grid.half_unit));
+                (bound[i], half_unit[i]) = anchors
+                    .map_or((0.0, 0.0), |Anchors { grids, .. }| {
+                        (grids[part].bound, grids[part].half_unit)
+                    });
             }
         }
         let mut proved = [0; MOST];
@@ -218,12 +221,9 @@ fn means_by<'a, S: Simd, E: Float + 'a, R: Row<'a, E>, const TWO: bool>(
             }
             let specials = simd.vectorize(
                 #[inline(always)]
-                || match (R::new(batch[i / parts]).elements(), parts) {
-                    (all, 1) => Specials::of(&all),
-                    (all, _) => {
-                        let part = all.iter().skip(i % parts).step_by(parts);
-                        Specials::of(&part.copied().collect::<Vec<E>>())
-                    }
+                || {
+                    let row = R::new(batch[i / parts]);
+                    Specials::of(&part_of(row.elements(), i % parts, parts))
                 },
             );
             if specials.any() {
@@ -236,7 +236,26 @@ fn means_by<'a, S: Simd, E: Float + 'a, R: Row<'a, E>, const TWO: bool>(
     found
 }
 
-/// The anchors of a row.
+/// One of the parts that take turns in a row.
+#[inline(always)]
+fn part_of<E: Copy>(all: Cow<[E]>, part: usize, parts: usize) -> Cow<[E]> {
+    if parts == 1 {
+        all
+    } else {
+        all.iter().skip(part).step_by(parts).copied().collect()
+    }
+}
+
+/// The anchors of a row: of its parts in turn, which have scales of their own.
+#[derive(Clone, Copy)]
+struct Anchors<S: Simd> {
+    a1: S::f64s,
+    a2: S::f64s,
+    /// Of each part; of one the same twice.
+    grids: [Grid; 2],
+}
+
+/// The anchors of a part.
 #[derive(Clone, Copy)]
 struct Grid {
     a1: f64,
@@ -252,12 +271,12 @@ struct Grid {
 }
 
 impl Grid {
-    /// For this row; NaN where it has none.
+    /// For this part of a row; NaN where it has none.
     #[inline(always)]
-    fn of<S: Simd, E: Float, const TWO: bool>(data: &[E]) -> Self {
+    fn of<S: Simd, E: Float, const TWO: bool>(data: &[E], parts: usize) -> Self {
         let n = data.len();
         let bits_of = |count: usize| (usize::BITS - count.leading_zeros()) as i32;
-        let (l, s) = (bits_of(n), bits_of(n.div_ceil(4 * S::f64s::LEN)));
+        let (l, s) = (bits_of(n), bits_of((parts * n).div_ceil(4 * S::f64s::LEN)));
         let second = if TWO { 52 - l } else { 0 };
         let max = data.iter().fold(0, |max, x| x.magnitude_bits().max(max));
         let (significand, shift) = E::from_bits(max).decode();
@@ -280,21 +299,42 @@ impl Grid {
             one: black_box(1.0),
         }
     }
+}
+
+impl<S: Simd> Anchors<S> {
+    /// For this row, if it has any.
+    #[inline(always)]
+    fn of<E: Float, const TWO: bool>(simd: S, all: Cow<[E]>, parts: usize) -> Option<Self> {
+        let first = Grid::of::<S, E, TWO>(&part_of(Cow::Borrowed(&all), 0, parts), parts);
+        let mut grids = [first; 2];
+        if parts == 2 {
+            grids[1] = Grid::of::<S, E, TWO>(&part_of(all, 1, parts), parts);
+        }
+        let in_turn = |anchors: [f64; 2]| {
+            let lanes: [f64; MOST] = std::array::from_fn(|i| anchors[i % 2]);
+            S::f64s::from_slice(simd, &lanes[..S::f64s::LEN])
+        };
+        let is_one = grids.iter().all(|grid| !grid.a1.is_nan());
+        is_one.then(|| {
+            let [a1, a2] = [grids.map(|grid| grid.a1), grids.map(|grid| grid.a2)].map(in_turn);
+            Self { a1, a2, grids }
+        })
+    }
 
     /// The sum of a row or of each of its parts, its high and its low half, and of how many elements it is not; `None`
-    /// where a lane leaves its place, or a sum is less than `least`.
+    /// where a lane leaves its place, or, if that is asked, a sum is not `worth` having.
     #[inline(always)]
-    fn sum<'a, S: Simd, E: Float, R: Row<'a, E>, const TWO: bool>(
+    fn sum<'a, E: Float, R: Row<'a, E>, const TWO: bool>(
         self,
         simd: S,
         row: R,
         parts: usize,
-        least: f64,
+        worth: bool,
         ask: impl Fn(Range<usize>),
     ) -> Option<([f64; 2], [f64; 2], u64)> {
         let (group, n) = (4 * S::f64s::LEN, row.len());
-        let [a1, a2] = [self.a1, self.a2].map(|anchor| S::f64s::splat(simd, anchor));
-        let mut lanes = Lanes::<S, 4>::new(simd, self.one, [a1; 4], [a2; 4]);
+        let Self { a1, a2, grids } = self;
+        let mut lanes = Lanes::<S, 4>::new(simd, grids[0].one, [a1; 4], [a2; 4]);
         let (whole, mut left_out) = (n - n % group, 0);
         for at in (0..whole).step_by(group) {
             ask(at..at + group);
@@ -314,8 +354,8 @@ impl Grid {
         }
         let high = all::<S>(lanes.t1, a1, parts);
         // (So that nobody waits for the low part, but the row's mean. Of no element 0 is all there is to know.)
-        let is_worth = high[0].abs() >= least && high[1].abs() >= least || left_out == n as u64;
-        is_worth.then(
+        let is_enough = high.iter().zip(&grids).all(|(high, grid)| high.abs() >= grid.least);
+        (!worth || is_enough || left_out == n as u64).then(
             #[inline(always)]
             || (high, if TWO { all::<S>(lanes.t2, a2, parts) } else { [0.0; 2] }, left_out),
         )

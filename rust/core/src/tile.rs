@@ -34,9 +34,10 @@
 //! unless it holds a NaN or an infinity. (The first anchors are found in the same way, from the first
 //! rows, E0 being the lowest.) Each of the three drops at most u2 / 2 of the NEW grid, and
 //! what was dropped before is less in units of that grid: so a column's bound is half a unit for each
-//! row and three for each new anchor. Where there is no anchor (E > 1022, infinities) it is NaN, and
-//! so is all that follows: the column is open. A NaN makes T1 NaN by itself, and nothing else does where there
-//! is an anchor. No NaN fails the test again, for its exponent and, as a rule, its sign stay the same.
+//! row and three for each new anchor. Where there is no anchor (E > 1022, or 996 where there is an `upper`;
+//! infinities) it is NaN, for good, and so is all that follows: the column is open. A NaN makes T1 NaN by itself,
+//! and nothing else does where there is an anchor. No NaN fails the test again, for its exponent and, as a rule, its
+//! sign stay the same.
 //!
 //! # Headroom
 //!
@@ -360,6 +361,8 @@ fn means_by<
                     open &= open - 1;
                     let n = if COUNTED { counts[lane] as u64 } else { n };
                     let sum = match sums {
+                        _ if n == 0 => None,
+                        Sums::Exact(_) => return false,
                         Sums::Windows(state) if holds_nan(state, lane, group) => {
                             results.means[first + lane] = E::BINARY.nan();
                             continue;
@@ -367,8 +370,6 @@ fn means_by<
                         Sums::Windows(state) => {
                             bounded::<W, FLAG, TWO>(state, lane, group, plan, n)
                         }
-                        Sums::Exact(_) if n == 0 => None,
-                        Sums::Exact(_) => return false,
                     };
                     results.decide(first + lane, sum, n, E::BINARY);
                 }
@@ -530,6 +531,8 @@ pub(crate) struct Plan {
     pub a2_of_a1: f64,
     /// The lowest anchor: nothing is dropped at it.
     pub lowest: f64,
+    /// The highest one.
+    highest: f64,
     /// Whether there is more than one segment, and so an `upper`.
     pub carries: bool,
     /// Half the last grid, over 2^E.
@@ -563,6 +566,7 @@ impl Plan {
             a1_of_power: 1.5 * power_of_two(2 + l + slack),
             a2_of_a1: power_of_two(l - 52),
             lowest: 1.5 * power_of_two(E::MIN_EXPONENT + 52 + second),
+            highest: 1.5 * power_of_two(if shape.rows > segment { 1022 - 26 } else { 1022 }),
             carries: shape.rows > segment,
             half_unit: power_of_two(-53 - second),
             one: black_box(1.0),
@@ -894,8 +898,8 @@ pub(crate) fn power<S: Simd>(simd: S, x: S::f64s) -> S::f64s {
 
 /// NaN for an anchor that is too high (or NaN).
 #[inline(always)]
-fn possible<S: Simd>(simd: S, a1: S::f64s) -> S::f64s {
-    let highest = S::f64s::splat(simd, 1.5 * power_of_two(1022));
+fn possible<S: Simd>(simd: S, a1: S::f64s, plan: &Plan) -> S::f64s {
+    let highest = S::f64s::splat(simd, plan.highest);
     a1.simd_le(highest).select(a1, S::f64s::splat(simd, f64::NAN))
 }
 
@@ -1024,7 +1028,7 @@ pub(crate) fn begin<S: Simd, E: Float, const W: usize, const FLAG: bool, const T
         (largest::<S, E, W>(simd, &rows[..plan.glance.min(rows.len())], at), zeros);
     for (a1, a2) in a1.iter_mut().zip(&mut a2) {
         let anchor = power(simd, *a1) * splat(plan.a1_of_power);
-        *a1 = possible(simd, anchor.max(splat(plan.lowest)));
+        *a1 = possible(simd, anchor.max(splat(plan.lowest)), plan);
         *a2 = *a1 * splat(plan.a2_of_a1);
     }
     store::<S, W>(state, A1, a1);
@@ -1177,9 +1181,10 @@ pub(crate) fn anchor_anew<
     let [mut rest, mut high, mut low] = [[splat(0.0); W]; 3];
     let mut stays = [zero.simd_eq(zero); W];
     for (i, stays) in stays.iter_mut().enumerate() {
-        *stays = (seen[i] & S::u64s::splat(simd, PLACE)).simd_eq(zero);
+        // (One without an anchor does so for good.)
+        *stays = (seen[i] & S::u64s::splat(simd, PLACE)).simd_eq(zero) | !a1[i].simd_eq(a1[i]);
         let wanted = (power(simd, max[i]) * splat(plan.a1_of_power)).max(a1[i] + a1[i]);
-        let a = possible(simd, wanted);
+        let a = possible(simd, wanted, plan);
         if plan.carries {
             let m = a * splat(power_of_two(26));
             let c = (upper[i] + m) - m;
