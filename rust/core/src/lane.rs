@@ -139,7 +139,7 @@ pub trait Holds<E>: Lane {
         let mut four = Self::load(simd, data);
         for x in &mut four {
             let number = Self::lanes::<S>(x.simd_eq(*x));
-            *counts = *counts + number;
+            *counts += number;
             *x = Self::Native::<S>::from_bits(x.to_bits() & number);
         }
         four

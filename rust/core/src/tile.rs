@@ -426,21 +426,31 @@ fn means_by<
         while open != 0 {
             let column = first + open.trailing_zeros() as usize;
             open &= open - 1;
-            let (mut elements, mut any_nan) = (0, false);
-            let sum = shape.places(column).map(|place| {
+            let groups = Groups::new(group, columns * copies);
+            let places = shape.places(column).map(|place| {
                 let index = place / group;
-                let lane = place - Groups::new(group, columns * copies).start(index);
-                let state = &states[index * SLOTS * group..][..SLOTS * group];
-                any_nan |= holds_nan(state, lane, group);
-                let n = if COUNTED { counts[index * group + lane] as u64 } else { rows as u64 };
-                elements += n;
-                bounded::<W, FLAG, TWO>(state, lane, group, plan, n)
+                (index, place - groups.start(index))
             });
-            let sum = sum.reduce(|a, b| Some(add(a?, b?))).flatten();
-            if any_nan {
+            let count = |(index, lane): (usize, usize)| {
+                if COUNTED {
+                    counts[index * group + lane] as u64
+                } else {
+                    rows as u64
+                }
+            };
+            let elements = places.clone().map(count).sum::<u64>() - more;
+            let state = |index: usize| &states[index * SLOTS * group..][..SLOTS * group];
+            if elements == 0 {
+                results.decide(column, None, 0, E::BINARY);
+            } else if places.clone().any(|(index, lane)| holds_nan(state(index), lane, group)) {
                 results.means[column] = E::BINARY.nan();
             } else {
-                results.decide(column, sum, elements - more, E::BINARY);
+                let sum = places.map(|place| {
+                    let (index, lane) = place;
+                    bounded::<W, FLAG, TWO>(state(index), lane, group, plan, count(place))
+                });
+                let sum = sum.reduce(|a, b| Some(add(a?, b?))).flatten();
+                results.decide(column, sum, elements, E::BINARY);
             }
         }
     }
