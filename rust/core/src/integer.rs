@@ -155,16 +155,21 @@ fn sums_of_columns<E: Integer + Element, const COUNTED: bool>(
             for ((sum, &high), &low) in sums.iter_mut().zip(&high).zip(&low) {
                 *sum += (i128::from(high) << 32) + i128::from(low);
             }
-            for (left_out, &less) in left_out.iter_mut().zip(&less) {
-                *left_out += u64::from(less);
+            if COUNTED {
+                for (left_out, &less) in left_out.iter_mut().zip(&less) {
+                    *left_out += u64::from(less);
+                }
             }
         }
         // A narrow table's columns are in one tile, with all their copies.
         for column in first..first + width / copies {
             let places = shape.places(column).map(|place| place - first);
             let sum = places.clone().map(|at| sums[at]).sum();
-            let left_out = places.clone().map(|at| left_out.get(at).unwrap_or(&0)).sum::<u64>();
-            put(column, sum, n - left_out, places.clone().any(|at| missing[at] != 0));
+            let mut n = n;
+            if COUNTED {
+                n -= places.clone().map(|at| left_out[at]).sum::<u64>();
+            }
+            put(column, sum, n, places.clone().any(|at| missing[at] != 0));
         }
     }
 }

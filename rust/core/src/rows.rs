@@ -314,8 +314,8 @@ impl<S: Simd> Anchors<S> {
             let lanes: [f64; MOST] = std::array::from_fn(|i| anchors[i % 2]);
             S::f64s::from_slice(simd, &lanes[..S::f64s::LEN])
         };
-        let is_one = grids.iter().all(|grid| !grid.a1.is_nan());
-        is_one.then(|| {
+        let has_all = grids.iter().all(|grid| !grid.a1.is_nan());
+        has_all.then(|| {
             let [a1, a2] = [grids.map(|grid| grid.a1), grids.map(|grid| grid.a2)].map(in_turn);
             Self { a1, a2, grids }
         })

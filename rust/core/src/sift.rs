@@ -1,4 +1,4 @@
-//! Remaining of which some elements do not count: zeros in their place, and a count for each column.
+//! Columns of which some elements do not count: zeros in their place, and a count for each column.
 //!
 //! The arithmetic is that of `tile.rs`, and so is its proof: a zero goes through a step as it is and drops
 //! nothing, so a column's bound is half a unit for each element that counts, and three for each new anchor; n is

@@ -174,17 +174,23 @@ impl<'a, E> Counted<'a, E> {
 }
 
 impl<E: Float> Counted<'_, E> {
-    /// A group from an element on, zeros for those that do not count, and how many these are.
+    /// A group from an element on, zeros for those that do not count, and a bit for each that does.
+    #[inline(always)]
+    fn load<S: Simd, F: Holds<E>>(self, simd: S, from: usize) -> ([F::Native<S>; 4], u64) {
+        let end = from + 4 * F::Native::<S>::LEN;
+        let mask = self.mask.map(|mask| &mask[from..end]);
+        F::load_counted(simd, &self.data[from..end], mask, self.skips)
+    }
+
+    /// The same, and how many do not.
     #[inline(always)]
     pub(crate) fn group<S: Simd, F: Holds<E>>(
         self,
         simd: S,
         from: usize,
     ) -> ([F::Native<S>; 4], u64) {
-        let len = 4 * F::Native::<S>::LEN;
-        let mask = self.mask.map(|mask| &mask[from..from + len]);
-        let (four, counts) = F::load_counted(simd, &self.data[from..from + len], mask, self.skips);
-        (four, len as u64 - u64::from(counts.count_ones()))
+        let (four, counts) = self.load::<S, F>(simd, from);
+        (four, 4 * F::Native::<S>::LEN as u64 - u64::from(counts.count_ones()))
     }
 
     /// All elements, zeros for those that do not count.
@@ -278,9 +284,7 @@ impl<E: Float> Source<E> for Counted<'_, E> {
     fn part<S: Simd, F: Holds<E>>(self, simd: S, range: Range<usize>) -> ([F::Native<S>; 4], u64) {
         let (group, kept) = (4 * F::Native::<S>::LEN, range.len());
         let from = if range.start == 0 { 0 } else { self.len() - group };
-        let mask = self.mask.map(|mask| &mask[from..from + group]);
-        let four = &self.data[from..from + group];
-        let (four, counts) = F::load_counted(simd, four, mask, self.skips);
+        let (four, counts) = self.load::<S, F>(simd, from);
         let left_out = !counts >> if range.start == 0 { 0 } else { group - kept };
         let left_out = left_out & !(u64::MAX << kept);
         (keep::<S, F>(simd, four, &range), left_out.count_ones().into())

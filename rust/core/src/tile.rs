@@ -71,7 +71,7 @@ use std::ops::Range;
 
 /// Rows are asked for by so many.
 pub const ROWS: usize = 8;
-/// Remaining are asked for by so many, as a rule (see [`Reading`]).
+/// Columns are asked for by so many, as a rule (see [`Reading`]).
 pub const TILE: usize = 1024;
 /// More rows than any array has, and than `upper` is sure to hold.
 pub const MOST_ROWS: u64 = 1 << 32;
@@ -647,10 +647,10 @@ pub(crate) fn store<S: Simd, const W: usize>(
 /// Where the groups of a tile begin: the last one ends with the tile, and may overlap.
 #[derive(Clone, Copy)]
 pub(crate) struct Groups {
-    /// Remaining of a group, and of the tile.
+    /// Columns of a group, and of the tile.
     len: usize,
     width: usize,
-    /// Remaining that the second one shares with the first.
+    /// Columns that the second one shares with the first.
     shared: usize,
     /// Where in a row the tile begins.
     first: usize,
