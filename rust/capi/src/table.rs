@@ -155,7 +155,7 @@ impl<'a, E: Element> Table<'a, E> {
         let pitch = (all_count && in_place && dense && source.axes.len() == 1).then_some(row);
         let elements = cells.iter().fold(n, |n, axis| n.saturating_mul(axis.len));
         let reading = if all_count && in_place && !is_joined && row >= WIDE {
-            Reading::of(elements.saturating_mul(size_of::<E>()), shape.rows)
+            Reading::of(elements.saturating_mul(size_of::<E>()))
         } else {
             Reading::Near
         };

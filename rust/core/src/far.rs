@@ -20,6 +20,9 @@ const FAR: usize = 20 << 20;
 pub(crate) const NEAR: usize = 64 << 10;
 /// Parts of a slice that are read at once.
 pub(crate) const STREAMS: usize = 8;
+/// How early what follows in one of several streams is asked for, in bytes. (Of 256 to 1024 and more the best in most
+/// cases. In turn with seven others it is time enough.)
+const FOLLOWING: usize = 512;
 
 /// From how many bytes on something is read otherwise: of fewer, in a nearer cache, it would cost a tenth.
 struct Limits {
@@ -27,7 +30,9 @@ struct Limits {
     ahead: usize,
     /// A slice is read in several streams.
     streams: usize,
-    /// More columns of a table are read in one go.
+    /// And what follows in each of these is asked for.
+    following: bool,
+    /// More columns of a table are read in one go, and what follows in each row is asked for.
     long: usize,
     /// The next rows of a table are asked for early.
     table: usize,
@@ -41,7 +46,7 @@ fn limits() -> &'static Limits {
 }
 
 const IN_STREAMS: Limits =
-    Limits { ahead: usize::MAX, streams: 0, long: usize::MAX, table: usize::MAX };
+    Limits { ahead: usize::MAX, streams: 0, following: true, long: usize::MAX, table: usize::MAX };
 
 /// From now on every slice that is long enough is read in streams, whatever the machine, so that a test can see it:
 /// the mean is the same. False where something has been read in another way already.
@@ -52,21 +57,33 @@ pub fn read_in_streams() -> bool {
 
 /// As measured on three machines.
 fn measured() -> Limits {
+    const NONE: usize = usize::MAX;
     // Zen 4 foresees a stream by itself, and takes half as long again for one that is asked for too.
     const ZEN_4: Limits =
-        Limits { ahead: usize::MAX, streams: usize::MAX, long: usize::MAX, table: FAR };
+        Limits { ahead: NONE, streams: NONE, following: false, long: NONE, table: FAR };
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
     {
         // Emerald Rapids. Its third cache is large, and as far as memory is elsewhere. The first cache can wait
         // for 16 lines, which are 15 GB/s from there; more comes if the second foresees it: of each stream by
-        // itself, and the better the longer that is.
-        const INTEL: Limits =
-            Limits { ahead: 2 << 20, streams: 24 << 20, long: 2 << 20, table: 12 << 20 };
+        // itself, and the better the longer that is. So the rows that are next are not asked for (it takes up to
+        // half as long again), but what follows in these.
+        const INTEL: Limits = Limits {
+            ahead: 2 << 20,
+            streams: 24 << 20,
+            following: true,
+            long: 2 << 20,
+            table: NONE,
+        };
         // Zen 3. Eight streams come in two thirds of the time of one, and so do eight rows of a table; to ask for
         // them as well does no good, but to one stream it does. (Both from so many bytes on: then no slice is read
         // in streams and twice, too. Fewer may be in the third cache, of which others have their share.)
-        const ZEN_3: Limits =
-            Limits { ahead: 13 << 20, streams: 13 << 20, long: usize::MAX, table: usize::MAX };
+        const ZEN_3: Limits = Limits {
+            ahead: 13 << 20,
+            streams: 13 << 20,
+            following: false,
+            long: NONE,
+            table: NONE,
+        };
         let cpu = raw_cpuid::CpuId::new();
         let vendor = cpu.get_vendor_info();
         let features = cpu.get_extended_feature_info();
@@ -81,10 +98,8 @@ fn measured() -> Limits {
     ZEN_4
 }
 
-/// So many columns are long, and what is kept of them, six numbers each, still fits a second cache of 2 MB: it is
-/// worth that with so many rows.
+/// So many columns are long, and what is kept of them, six numbers each, still fits a second cache of 2 MB.
 const LONG: usize = 10 * TILE;
-const WORTH_LONG: usize = 64;
 
 /// How early what follows in a stream is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -112,21 +127,21 @@ impl Ahead {
 pub enum Reading {
     /// [`TILE`] columns in one go.
     Near,
-    /// Ten times as many.
+    /// Ten times as many, while what follows in each of the rows is asked for.
     Long,
     /// [`TILE`] columns, while the next eight rows are asked for.
     Far,
 }
 
 impl Reading {
-    /// Of a table of so many bytes, and rows.
-    pub fn of(bytes: usize, rows: usize) -> Self {
+    /// Of a table of so many bytes.
+    pub fn of(bytes: usize) -> Self {
         if bytes < NEAR {
             return Self::Near;
         }
         match limits() {
             limits if bytes >= limits.table => Self::Far,
-            limits if bytes >= limits.long && rows >= WORTH_LONG => Self::Long,
+            limits if bytes >= limits.long => Self::Long,
             _ => Self::Near,
         }
     }
@@ -189,8 +204,12 @@ pub(crate) fn for_groups_in_streams<E>(
 ) {
     // (A number that the compiler does not know: all of them in one step would need more registers than there are.)
     let streams = black_box(STREAMS);
+    let following = if limits().following { FOLLOWING / size_of::<E>() } else { 0 };
     for mut at in first.step_by(len) {
         for _ in 0..streams {
+            if following != 0 {
+                fetch(data, at + following..at + following + len, false);
+            }
             take(&data[at..at + len]);
             at += apart;
         }
@@ -209,54 +228,96 @@ pub(crate) fn for_groups_twice<E>(data: &[E], len: usize, mut take: impl FnMut(&
     }
 }
 
-/// The rows that are next, which are asked for while others are added.
+/// What is asked for while some rows are added, each row's group one by one: what is asked for at once is waited for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Next<'a, E> {
-    rows: &'a [&'a [E]],
-    /// So many elements further on in each row than in the one before, and round.
-    skew: usize,
+pub(crate) enum Early<'a, E> {
+    /// Nothing.
+    Nothing,
+    /// What follows in each of the rows.
+    Following,
+    /// These rows, at the same columns.
+    Next(&'a [&'a [E]]),
+    /// These rows, so many elements further on in each than in the one before, and round.
+    Skewed(&'a [&'a [E]], usize),
 }
 
-impl<'a, E> Next<'a, E> {
-    pub fn new(rows: &'a [&'a [E]]) -> Self {
+impl<'a, E> Early<'a, E> {
+    /// The rows that are next, all that are not empty.
+    pub fn next(rows: &'a [&'a [E]]) -> Self {
         let present = rows.iter().position(|row| row.is_empty()).unwrap_or(rows.len());
         let rows = &rows[..present];
         let place = |row: &[E]| row.as_ptr().addr() % MEETING;
-        let meet = rows.len() > 1 && rows.iter().all(|row| place(row) == place(rows[0]));
-        let skew = if meet { rows[0].len() / ROWS } else { 0 };
-        Self { rows, skew: skew.next_multiple_of(CACHE_LINE / size_of::<E>()) }
+        let Some((first, others)) = rows.split_first() else { return Self::Nothing };
+        let meet = !others.is_empty() && others.iter().all(|row| place(row) == place(first));
+        if !meet {
+            return Self::Next(rows);
+        }
+        let line = CACHE_LINE / size_of::<E>();
+        Self::Skewed(rows, (first.len() / ROWS).next_multiple_of(line))
     }
 
-    pub fn are_none(&self) -> bool {
-        self.rows.is_empty()
-    }
-
-    pub fn are_straight(&self) -> bool {
-        self.skew == 0
-    }
-
-    /// Asks at each call for a group of the next row, if there is one. (One by one, for what is asked for at
-    /// once is waited for.)
+    /// Gives `take` some rows, one by one, and asks meanwhile for what is needed when their `group` is done.
     #[inline(always)]
-    pub fn ask<const STRAIGHT: bool>(self, group: Range<usize>) -> impl FnMut() -> bool + 'a
-    where
-        E: 'a,
+    pub fn for_rows<'b>(
+        self,
+        rows: impl Iterator<Item = &'b [E]>,
+        group: Range<usize>,
+        mut take: impl FnMut(&'b [E]),
+    ) where
+        E: 'b,
     {
-        let Self { rows, skew } = self;
-        let mut rows = rows.iter();
-        let Range { start: mut at, end } = group;
-        let len = end - at;
-        move || {
-            let Some(row) = rows.next() else { return false };
-            fetch(row, at..at + len, true);
-            if !STRAIGHT {
-                at += skew;
-                if at >= row.len() {
-                    at -= row.len();
+        match self {
+            // (A loop, here and elsewhere, for a `for_each` might not be compiled for the level.)
+            Self::Nothing => {
+                for row in rows {
+                    take(row);
                 }
             }
-            true
+            Self::Following => {
+                let following = FOLLOWING / size_of::<E>();
+                let next = group.start + following..group.end + following;
+                for row in rows {
+                    fetch(row, next.clone(), false);
+                    take(row);
+                }
+            }
+            Self::Next(next) => {
+                let mut next = next.iter();
+                for row in rows {
+                    if let Some(row) = next.next() {
+                        fetch(row, group.clone(), true);
+                    }
+                    take(row);
+                }
+                for row in next {
+                    fetch(row, group.clone(), true);
+                }
+            }
+            Self::Skewed(next, skew) => {
+                let (mut next, mut at) = (next.iter(), group.start);
+                for row in rows {
+                    if let Some(row) = next.next() {
+                        fetch(row, at..at + group.len(), true);
+                        at = around(at + skew, row.len());
+                    }
+                    take(row);
+                }
+                for row in next {
+                    fetch(row, at..at + group.len(), true);
+                    at = around(at + skew, row.len());
+                }
+            }
         }
+    }
+}
+
+/// A place in a row, or beyond it by less than that has.
+#[inline(always)]
+fn around(at: usize, len: usize) -> usize {
+    if at < len {
+        at
+    } else {
+        at - len
     }
 }
 

@@ -30,7 +30,7 @@
 //! For more rows than a block's this is slower than the anchors, which cost once what a row costs here.
 
 use crate::element::Float;
-use crate::far::Next;
+use crate::far::Early;
 use crate::format::Format;
 use crate::tile::{any, bits, largest, Lanes, Plan};
 use fearless_simd::{prelude::*, Simd};
@@ -58,16 +58,16 @@ impl Few {
         narrow: bool,
         plan: &Plan,
         rows: &[&[E]],
-        next: Next<E>,
+        early: Early<E>,
         at: usize,
     ) -> Option<[[S::f64s; W]; 2]> {
         if narrow {
-            return narrow_sums::<S, E, W>(simd, plan.one, rows, next, at);
+            return narrow_sums::<S, E, W>(simd, plan.one, rows, early, at);
         }
         if self.patience == 0 {
             return None;
         }
-        let sums = wide_sums::<S, E, W>(simd, plan, self.a1, rows, next, at);
+        let sums = wide_sums::<S, E, W>(simd, plan, self.a1, rows, early, at);
         if sums.is_some() {
             return sums;
         }
@@ -78,7 +78,7 @@ impl Few {
         let power = f64::from_bits(max.reduce_max().to_bits() & f64::INFINITY.to_bits());
         let a1 = (power * plan.a1_of_power).max(plan.lowest);
         self.a1 = if a1.is_finite() { a1 } else { 0.0 };
-        let sums = wide_sums::<S, E, W>(simd, plan, self.a1, rows, Next::new(&[]), at);
+        let sums = wide_sums::<S, E, W>(simd, plan, self.a1, rows, Early::Nothing, at);
         self.patience -= u32::from(sums.is_none());
         sums
     }
@@ -90,12 +90,12 @@ fn wide_sums<S: Simd, E: Float, const W: usize>(
     plan: &Plan,
     a1: f64,
     rows: &[&[E]],
-    next: Next<E>,
+    early: Early<E>,
     at: usize,
 ) -> Option<[[S::f64s; W]; 2]> {
     let [a1, a2] = [a1, a1 * plan.a2_of_a1].map(|anchor| S::f64s::splat(simd, anchor));
     let mut lanes = Lanes::<S, W>::new(simd, plan.one, [a1; W], [a2; W]);
-    let passed = lanes.add::<E, true, true, true>(simd, rows.iter().copied(), next, at);
+    let passed = lanes.add::<E, true, true, true>(simd, rows.iter().copied(), early, at);
     let exact = passed && !any::<S>(lanes.dropped);
     let (mut high, mut low) = (lanes.t1, lanes.t2);
     for (high, low) in high.iter_mut().zip(&mut low) {
@@ -110,26 +110,28 @@ fn narrow_sums<S: Simd, E: Float, const W: usize>(
     simd: S,
     one: f64,
     rows: &[&[E]],
-    next: Next<E>,
+    early: Early<E>,
     at: usize,
 ) -> Option<[[S::f64s; W]; 2]> {
     let zero = S::f64s::splat(simd, 0.0);
     let one = S::f64s::splat(simd, one);
     let (first, others) = rows.split_first()?;
     let end = at + W * S::f64s::LEN;
-    let mut ask = next.ask::<true>(at..end);
     let mut high = E::load_some::<S, W>(simd, &first[at..end]);
     for high in &mut high {
         *high += zero;
     }
     let mut changed = S::u64s::splat(simd, 0);
-    for row in others {
-        ask();
-        for (high, x) in high.iter_mut().zip(E::load_some::<S, W>(simd, &row[at..end])) {
-            *high = add::<S>(*high, x, one, &mut changed);
-        }
-    }
-    while ask() {}
+    early.for_rows(
+        others.iter().copied(),
+        at..end,
+        #[inline(always)]
+        |row| {
+            for (high, x) in high.iter_mut().zip(E::load_some::<S, W>(simd, &row[at..end])) {
+                *high = add::<S>(*high, x, one, &mut changed);
+            }
+        },
+    );
     let same = !any::<S>(changed & S::u64s::splat(simd, !<f64 as Format>::SIGN));
     same.then_some([high, [zero; W]])
 }

@@ -8,7 +8,7 @@
 //! may be read more than once, but is to be counted once.
 
 use crate::element::Float;
-use crate::far::Next;
+use crate::far::Early;
 use crate::few::Few;
 use crate::tile::{
     add_rows, anchor_anew, begin, bits, carry, load, pad_rows, store, Groups, Plan, Rows, Shape,
@@ -63,9 +63,9 @@ pub(crate) fn sweep<
                 sift::<S, E, W>(simd, rows, masks, at, skips, &mut sifted, &mut count);
                 store::<S, W>(counts, 0, count);
                 let rows = &sifted.each_ref().map(|row| &row[..group])[..rows.len()];
-                let (narrow, next) = (E::BINARY.is_narrow(), Next::new(&[]));
+                let (narrow, early) = (E::BINARY.is_narrow(), Early::Nothing);
                 if shape.is_one_block() && FMA {
-                    let sums = few.sums::<S, f64, W>(simd, narrow, plan, rows, next, 0);
+                    let sums = few.sums::<S, f64, W>(simd, narrow, plan, rows, early, 0);
                     if sums.is_some_and(
                         #[inline(always)]
                         |sums| finish(Sums::Exact(sums), counts, first + at),
@@ -79,7 +79,7 @@ pub(crate) fn sweep<
                     carry::<S, W, TWO>(simd, state, plan);
                 }
                 let some = rows.iter().copied();
-                if !add_rows::<S, f64, W, FLAG, TWO, FMA>(simd, some, next, 0, state, plan) {
+                if !add_rows::<S, f64, W, FLAG, TWO, FMA>(simd, some, early, 0, state, plan) {
                     simd.vectorize(
                         #[inline(always)]
                         || anchor_anew::<S, f64, W, FLAG, TWO, FMA>(simd, rows, 0, state, plan),

@@ -58,7 +58,7 @@
 
 use crate::certificate::Bounded;
 use crate::element::Float;
-use crate::far::{Next, Reading, CACHE_LINE};
+use crate::far::{Early, Reading, CACHE_LINE};
 use crate::few::Few;
 use crate::finish::{certify, Copies, Divisor, Parts, Total};
 use crate::format::{Binary, Format};
@@ -80,6 +80,9 @@ pub(crate) const MOST: usize = 32;
 /// With so many elements in a column or fewer, what is dropped is looked at: exact ties come once in
 /// n columns of random data, and to open a column costs more than to decide it.
 pub(crate) const FEW: u64 = 64;
+/// The same with two windows where elements come from far: to look costs nothing then, and to open a column is to
+/// wait for as many cache lines as it has elements.
+const FEW_FROM_FAR: u64 = 512;
 /// A narrow table is not made wider than leaves so many rows: to add up a column's copies costs as
 /// much as some rows.
 pub const WORTH_A_COPY: usize = 32;
@@ -230,8 +233,10 @@ pub(crate) fn means_of_columns<E: Float>(
     assert!(means.len() == shape.columns && shape.n > 0 && shape.rows as u64 <= MOST_ROWS);
     assert!(shape.copies == 1 || shape.copies * shape.columns <= TILE);
     // What a table leaves over of a group is added for nothing: so of a narrow one groups are half as wide.
-    let by_vector =
-        shape.n > FEW && !E::BINARY.is_narrow() && !shape.grouped && shape.counted.is_none();
+    let by_vector = !is_few::<E>(table, shape)
+        && !E::BINARY.is_narrow()
+        && !shape.grouped
+        && shape.counted.is_none();
     let level = match level {
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
         Level::Avx512(_) if !by_vector && shape.columns * shape.copies < MOST => {
@@ -248,6 +253,12 @@ pub(crate) fn means_of_columns<E: Float>(
     })
 }
 
+/// Whether what is dropped is looked at.
+fn is_few<E: Float>(table: &dyn Rows<E>, shape: Shape) -> bool {
+    let from_far = !E::BINARY.is_narrow() && table.reading() == Reading::Long;
+    shape.n <= if from_far { FEW_FROM_FAR } else { FEW }
+}
+
 #[inline(always)]
 fn means_at<S: Simd, E: Float, const FMA: bool>(
     simd: S,
@@ -255,24 +266,33 @@ fn means_at<S: Simd, E: Float, const FMA: bool>(
     shape: Shape,
     means: &mut [u64],
 ) -> Remaining {
-    match (shape.n <= FEW, E::BINARY.is_narrow()) {
+    // (Functions of their own: the compiler takes longer for all in one.)
+    macro_rules! means_by {
+        ($w:literal, $flag:literal, $two:literal, $counted:literal) => {
+            apart(
+                simd,
+                #[inline(always)]
+                || means_by::<S, E, $w, $flag, $two, FMA, $counted>(simd, table, shape, means),
+            )
+        };
+    }
+    match (is_few::<E>(table, shape), E::BINARY.is_narrow()) {
         // (With the flag, whatever their number: few of them may count.)
-        (_, false) if shape.counted.is_some() => {
-            means_by::<S, E, 4, true, true, FMA, true>(simd, table, shape, means)
-        }
-        (_, true) if shape.counted.is_some() => {
-            means_by::<S, E, 4, true, false, FMA, true>(simd, table, shape, means)
-        }
+        (_, false) if shape.counted.is_some() => means_by!(4, true, true, true),
+        (_, true) if shape.counted.is_some() => means_by!(4, true, false, true),
         // One vector that is a cache line: from memory, four at once take half as long again. (Where copies of
         // a column are side by side, and are to be put together in the end, four are faster.)
-        (false, false) if S::f64s::LEN == 8 && !shape.grouped => {
-            means_by::<S, E, 1, false, true, FMA, false>(simd, table, shape, means)
-        }
-        (false, false) => means_by::<S, E, 4, false, true, FMA, false>(simd, table, shape, means),
-        (true, false) => means_by::<S, E, 4, true, true, FMA, false>(simd, table, shape, means),
-        (false, true) => means_by::<S, E, 4, false, false, FMA, false>(simd, table, shape, means),
-        (true, true) => means_by::<S, E, 4, true, false, FMA, false>(simd, table, shape, means),
+        (false, false) if S::f64s::LEN == 8 && !shape.grouped => means_by!(1, false, true, false),
+        (false, false) => means_by!(4, false, true, false),
+        (true, false) => means_by!(4, true, true, false),
+        (false, true) => means_by!(4, false, false, false),
+        (true, true) => means_by!(4, true, false, false),
     }
+}
+
+#[inline(never)]
+fn apart<S: Simd, R>(simd: S, f: impl FnOnce() -> R) -> R {
+    simd.vectorize(f)
 }
 
 #[inline(always)]
@@ -810,7 +830,11 @@ fn sweep<
             } else {
                 lines
             };
-            let next = Next::new(if is_far { &next } else { &[] });
+            let early = match reading {
+                Reading::Near => Early::Nothing,
+                Reading::Long => Early::Following,
+                Reading::Far => Early::next(&next),
+            };
             let count = until - from;
             if from == 0 && shape.copies == 1 {
                 groups = groups.aligned(&lines.rows(width)[..count]);
@@ -824,7 +848,7 @@ fn sweep<
                     let at = groups.start(i);
                     if shape.is_one_block() && FLAG && FMA {
                         let narrow = E::BINARY.is_narrow();
-                        let sums = few.sums::<S, E, W>(simd, narrow, plan, rows, next, at);
+                        let sums = few.sums::<S, E, W>(simd, narrow, plan, rows, early, at);
                         if sums.is_some_and(
                             #[inline(always)]
                             |sums| finish(Sums::Exact(sums), &[], first + at),
@@ -836,7 +860,7 @@ fn sweep<
                     let state = &mut states[index * SLOTS * group..][..SLOTS * group];
                     begin::<S, E, W, FLAG, TWO>(simd, rows, at, state, plan);
                     let some = rows.iter().copied();
-                    if !add_rows::<S, E, W, FLAG, TWO, FMA>(simd, some, next, at, state, plan) {
+                    if !add_rows::<S, E, W, FLAG, TWO, FMA>(simd, some, early, at, state, plan) {
                         simd.vectorize(
                             #[inline(always)]
                             || anchor_anew::<S, E, W, FLAG, TWO, FMA>(simd, rows, at, state, plan),
@@ -858,7 +882,7 @@ fn sweep<
                     }
                 }
                 add_to_all::<S, E, W, FLAG, TWO, FMA>(
-                    simd, &lines, count, next, groups, states, plan,
+                    simd, &lines, count, early, groups, states, plan,
                 );
             }
             if is_last {
@@ -956,41 +980,23 @@ impl<S: Simd, const W: usize> Lanes<S, W> {
         }
     }
 
-    /// Adds some rows, and says whether every lane has stayed in its binade. Asks for as many `next` ones
-    /// meanwhile, if there are any.
+    /// Adds some rows, and says whether every lane has stayed in its binade.
     #[inline(always)]
     pub fn add<'a, E: Float + 'a, const FLAG: bool, const TWO: bool, const FMA: bool>(
         &mut self,
         simd: S,
         rows: impl Iterator<Item = &'a [E]>,
-        next: Next<E>,
+        early: Early<E>,
         at: usize,
     ) -> bool {
         let group = at..at + W * S::f64s::LEN;
-        if next.are_none() {
-            self.add_each::<E, FLAG, TWO, FMA>(simd, rows, group.clone(), || false);
-        } else if next.are_straight() {
-            self.add_each::<E, FLAG, TWO, FMA>(simd, rows, group.clone(), next.ask::<true>(group));
-        } else {
-            self.add_each::<E, FLAG, TWO, FMA>(simd, rows, group.clone(), next.ask::<false>(group));
-        }
+        early.for_rows(
+            rows,
+            group.clone(),
+            #[inline(always)]
+            |row| self.step::<FLAG, TWO, FMA>(E::load_some::<S, W>(simd, &row[group.clone()])),
+        );
         !any::<S>(self.seen & S::u64s::splat(simd, PLACE))
-    }
-
-    /// Adds a group of some rows, and asks for something before each, and then until there is nothing more.
-    #[inline(always)]
-    fn add_each<'a, E: Float + 'a, const FLAG: bool, const TWO: bool, const FMA: bool>(
-        &mut self,
-        simd: S,
-        rows: impl Iterator<Item = &'a [E]>,
-        group: Range<usize>,
-        mut ask: impl FnMut() -> bool,
-    ) {
-        for row in rows {
-            ask();
-            self.step::<FLAG, TWO, FMA>(E::load_some::<S, W>(simd, &row[group.clone()]));
-        }
-        while ask() {}
     }
 
     /// Adds an element to each lane: see the top of this file. With FMA, half of the additions are
@@ -1062,13 +1068,13 @@ pub(crate) fn add_rows<
 >(
     simd: S,
     rows: impl Iterator<Item = &'a [E]>,
-    next: Next<E>,
+    early: Early<E>,
     at: usize,
     state: &mut [f64],
     plan: &Plan,
 ) -> bool {
     let mut lanes = Lanes::<S, W>::load::<FLAG, TWO>(simd, plan, state);
-    let passed = lanes.add::<E, FLAG, TWO, FMA>(simd, rows, next, at);
+    let passed = lanes.add::<E, FLAG, TWO, FMA>(simd, rows, early, at);
     if passed {
         lanes.store::<FLAG, TWO>(state);
     }
@@ -1090,7 +1096,7 @@ fn add_from<
 >(
     simd: S,
     rows: impl Iterator<Item = &'a [E]> + Clone,
-    next: Next<E>,
+    early: Early<E>,
     groups: Groups,
     states: &mut [f64],
     from: usize,
@@ -1104,7 +1110,7 @@ fn add_from<
             let (all, plan, groups) = (rows.clone(), *plan, groups);
             for (i, state) in states.chunks_exact_mut(len).enumerate().skip(from) {
                 let (rows, at) = (all.clone(), groups.start(i));
-                if !add_rows::<S, E, W, FLAG, TWO, FMA>(simd, rows, next, at, state, &plan) {
+                if !add_rows::<S, E, W, FLAG, TWO, FMA>(simd, rows, early, at, state, &plan) {
                     return i;
                 }
             }
@@ -1126,7 +1132,7 @@ fn add_to_all<
     simd: S,
     lines: &Lines<E>,
     count: usize,
-    next: Next<E>,
+    early: Early<E>,
     groups: Groups,
     states: &mut [f64],
     plan: &Plan,
@@ -1136,11 +1142,11 @@ fn add_to_all<
         let i = match lines {
             Lines::Apart(rows) => {
                 let rows = rows[..count].iter().copied();
-                add_from::<S, E, W, FLAG, TWO, FMA>(simd, rows, next, groups, states, from, plan)
+                add_from::<S, E, W, FLAG, TWO, FMA>(simd, rows, early, groups, states, from, plan)
             }
             &Lines::Dense { data, pitch, first } => {
                 let (rows, groups) = (data.chunks_exact(pitch), Groups { first, ..groups });
-                add_from::<S, E, W, FLAG, TWO, FMA>(simd, rows, next, groups, states, from, plan)
+                add_from::<S, E, W, FLAG, TWO, FMA>(simd, rows, early, groups, states, from, plan)
             }
         };
         let Some(state) = states.chunks_exact_mut(SLOTS * groups.len).nth(i) else { return };
