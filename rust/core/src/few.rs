@@ -95,7 +95,7 @@ fn wide_sums<S: Simd, E: Float, const W: usize>(
 ) -> Option<[[S::f64s; W]; 2]> {
     let [a1, a2] = [a1, a1 * plan.a2_of_a1].map(|anchor| S::f64s::splat(simd, anchor));
     let mut lanes = Lanes::<S, W>::new(simd, plan.one, [a1; W], [a2; W]);
-    let passed = lanes.add::<E, true, true, true>(simd, rows.iter().copied(), early, at);
+    let passed = lanes.add::<E, true, true>(simd, rows.iter().copied(), early, at);
     let exact = passed && !any::<S>(lanes.dropped);
     let (mut high, mut low) = (lanes.t1, lanes.t2);
     for (high, low) in high.iter_mut().zip(&mut low) {

@@ -28,3 +28,15 @@ pub fn levels() -> Vec<(&'static str, Level)> {
 pub fn vectorize<R>(level: Level, body: impl FnOnce() -> R) -> R {
     dispatch!(level, _simd => body())
 }
+
+/// Whether the level has fused multiply-add in hardware (else `mul_add` is a call for each lane).
+#[inline(always)]
+pub(crate) fn has_fma<S: Simd>(simd: S) -> bool {
+    match simd.level() {
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        Level::Avx2(_) | Level::Avx512(_) => true,
+        #[cfg(target_arch = "aarch64")]
+        Level::Neon(_) => true,
+        _ => false,
+    }
+}

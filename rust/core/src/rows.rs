@@ -28,9 +28,9 @@ use crate::element::Float;
 use crate::exact::Specials;
 use crate::far::{fetch, Ahead};
 use crate::finish::{certify, fast_two_sum, Divisor, Doubt, Total};
+use crate::level::has_fma;
 use crate::source::{Counted, Source};
 use crate::tile::{any, power_of_two, Lanes, Remaining, MOST, PLACE};
-use crate::window::has_fma;
 use fearless_simd::{dispatch, prelude::*, Level, Simd};
 use std::borrow::Cow;
 use std::hint::black_box;
@@ -340,13 +340,13 @@ impl<S: Simd> Anchors<S> {
             ask(at..at + group);
             let (x, some) = row.group(simd, at);
             left_out += some;
-            lanes.step::<false, TWO, true>(x);
+            lanes.step::<false, TWO>(simd, x);
         }
         if whole < n {
             ask(whole..n);
             let (x, some) = row.part::<S, f64>(simd, whole..n);
             left_out += some;
-            lanes.step::<false, TWO, true>(x);
+            lanes.step::<false, TWO>(simd, x);
         }
         let place = PLACE | ((1 << TOP) - 1) << (52 - TOP);
         if any::<S>(lanes.seen & S::u64s::splat(simd, place)) {

@@ -10,6 +10,7 @@
 use crate::element::Float;
 use crate::far::Early;
 use crate::few::Few;
+use crate::level::has_fma;
 use crate::tile::{
     add_rows, anchor_anew, begin, bits, carry, load, pad_rows, store, Groups, Plan, Rows, Shape,
     Sums, MOST, ROWS, SLOTS, TILE,
@@ -18,14 +19,7 @@ use fearless_simd::{prelude::*, Simd};
 
 /// As `sweep` of `tile.rs`, which shows `finish` the counts, too.
 #[inline(always)]
-pub(crate) fn sweep<
-    S: Simd,
-    E: Float,
-    const W: usize,
-    const FLAG: bool,
-    const TWO: bool,
-    const FMA: bool,
->(
+pub(crate) fn sweep<S: Simd, E: Float, const W: usize, const FLAG: bool, const TWO: bool>(
     simd: S,
     table: &mut dyn Rows<E>,
     shape: Shape,
@@ -64,7 +58,7 @@ pub(crate) fn sweep<
                 store::<S, W>(counts, 0, count);
                 let rows = &sifted.each_ref().map(|row| &row[..group])[..rows.len()];
                 let (narrow, early) = (E::BINARY.is_narrow(), Early::Nothing);
-                if shape.is_one_block() && FMA {
+                if shape.is_one_block() && has_fma(simd) {
                     let sums = few.sums::<S, f64, W>(simd, narrow, plan, rows, early, 0);
                     if sums.is_some_and(
                         #[inline(always)]
@@ -79,10 +73,10 @@ pub(crate) fn sweep<
                     carry::<S, W, TWO>(simd, state, plan);
                 }
                 let some = rows.iter().copied();
-                if !add_rows::<S, f64, W, FLAG, TWO, FMA>(simd, some, early, 0, state, plan) {
+                if !add_rows::<S, f64, W, FLAG, TWO>(simd, some, early, 0, state, plan) {
                     simd.vectorize(
                         #[inline(always)]
-                        || anchor_anew::<S, f64, W, FLAG, TWO, FMA>(simd, rows, 0, state, plan),
+                        || anchor_anew::<S, f64, W, FLAG, TWO>(simd, rows, 0, state, plan),
                     );
                 }
                 if until == shape.rows {

@@ -63,8 +63,8 @@ use crate::few::Few;
 use crate::finish::{certify, Copies, Divisor, Parts, Total};
 use crate::format::{Binary, Format};
 use crate::lane;
+use crate::level::has_fma;
 use crate::sift;
-use crate::window::has_fma;
 use fearless_simd::{dispatch, prelude::*, Level, Simd};
 use std::hint::black_box;
 use std::ops::Range;
@@ -245,11 +245,7 @@ pub(crate) fn means_of_columns<E: Float>(
         _ => level,
     };
     dispatch!(level, simd => {
-        if has_fma(simd) {
-            means_at::<_, E, true>(simd, table, shape, means)
-        } else {
-            means_at::<_, E, false>(simd, table, shape, means)
-        }
+        means_at::<_, E>(simd, table, shape, means)
     })
 }
 
@@ -260,7 +256,7 @@ fn is_few<E: Float>(table: &dyn Rows<E>, shape: Shape) -> bool {
 }
 
 #[inline(always)]
-fn means_at<S: Simd, E: Float, const FMA: bool>(
+fn means_at<S: Simd, E: Float>(
     simd: S,
     table: &mut dyn Rows<E>,
     shape: Shape,
@@ -272,7 +268,7 @@ fn means_at<S: Simd, E: Float, const FMA: bool>(
             apart(
                 simd,
                 #[inline(always)]
-                || means_by::<S, E, $w, $flag, $two, FMA, $counted>(simd, table, shape, means),
+                || means_by::<S, E, $w, $flag, $two, $counted>(simd, table, shape, means),
             )
         };
     }
@@ -302,7 +298,6 @@ fn means_by<
     const W: usize,
     const FLAG: bool,
     const TWO: bool,
-    const FMA: bool,
     const COUNTED: bool,
 >(
     simd: S,
@@ -323,85 +318,9 @@ fn means_by<
     let all = Divisor::<S>::all(simd, n);
     let mut results = Results { means, found: Remaining::default() };
     let mut proved = [0; MOST];
-    if copies == 1 {
-        sweep::<S, E, W, FLAG, TWO, FMA, COUNTED>(
-            simd,
-            table,
-            shape,
-            plan,
-            [states, counts],
-            #[inline(always)]
-            |sums, counts, first| {
-                results.forget(first);
-                let end = columns.min(first + group);
-                let mut open = u64::MAX;
-                if FMA {
-                    let whole = end - first == group;
-                    // (So few rows carry nothing: the two parts are the whole sum, and n divides it exactly.)
-                    debug_assert!(!FLAG || COUNTED || !plan.carries);
-                    let exact =
-                        FLAG && TWO && !COUNTED && n.is_power_of_two() && sums.drop_nothing(simd);
-                    let means = &mut results.means[first..end];
-                    open = certify::<S, E, W>(
-                        if whole { &mut *means } else { &mut proved },
-                        #[inline(always)]
-                        |i| match sums {
-                            Sums::Exact([high, low]) if COUNTED => {
-                                let n = elements_of::<S, COUNTED>(simd, counts, rows, i);
-                                Total::<S>::mean_of_exact_each::<E>(simd, n, high[i], low[i])
-                            }
-                            Sums::Exact([high, low]) => {
-                                Total::<S>::mean_of_exact::<E>(simd, n, high[i], low[i])
-                            }
-                            Sums::Windows(state) => {
-                                let count = elements_of::<S, COUNTED>(simd, counts, rows, i);
-                                let parts =
-                                    Parts::<S>::of::<W, FLAG, TWO>(simd, state, i, plan, count);
-                                if exact {
-                                    let Parts { high, low, .. } = parts;
-                                    return Total::<S>::mean_of_exact::<E>(simd, n, high, low);
-                                }
-                                let total = parts.total(plan.carries, TWO);
-                                let low = TWO || plan.carries;
-                                if COUNTED {
-                                    total.mean_of_each::<E, FLAG>(simd, count, low)
-                                } else {
-                                    total.mean::<E, FLAG>(simd, all, low)
-                                }
-                            }
-                        },
-                    );
-                    if !whole {
-                        means.copy_from_slice(&proved[..end - first]);
-                    }
-                }
-                open &= !(u64::MAX << (end - first));
-                while open != 0 {
-                    let lane = open.trailing_zeros() as usize;
-                    open &= open - 1;
-                    let n = if COUNTED { counts[lane] as u64 } else { n };
-                    let sum = match sums {
-                        _ if n == 0 => None,
-                        Sums::Exact(_) => return false,
-                        Sums::Windows(state) if holds_nan(state, lane, group) => {
-                            results.means[first + lane] = E::BINARY.nan();
-                            continue;
-                        }
-                        Sums::Windows(state) => {
-                            bounded::<W, FLAG, TWO>(state, lane, group, plan, n)
-                        }
-                    };
-                    results.decide(first + lane, sum, n, E::BINARY);
-                }
-                true
-            },
-        );
-        let found = results.found;
-        table.keep_memory(memory);
-        return found;
-    }
-    let mut parts_of_all = Copies::new(shape);
-    sweep::<S, E, W, FLAG, TWO, FMA, COUNTED>(
+    let mut parts_of_all = (copies > 1).then(|| Copies::new(shape));
+    // (Once, for both kinds: it is most of this function.)
+    sweep::<S, E, W, FLAG, TWO, COUNTED>(
         simd,
         table,
         shape,
@@ -409,21 +328,86 @@ fn means_by<
         [states, counts],
         #[inline(always)]
         |sums, counts, first| {
-            if let (true, Sums::Windows(state)) = (FMA, sums) {
+            if let Some(all) = &mut parts_of_all {
+                let (true, Sums::Windows(state)) = (has_fma(simd), sums) else { return true };
                 for i in 0..W {
                     let count = elements_of::<S, COUNTED>(simd, counts, rows, i);
                     let parts = Parts::<S>::of::<W, FLAG, TWO>(simd, state, i, plan, count);
-                    parts_of_all.keep(parts, count, first + i * S::f64s::LEN);
+                    all.keep(parts, count, first + i * S::f64s::LEN);
                 }
+                return true;
+            }
+            results.forget(first);
+            let end = columns.min(first + group);
+            let mut open = u64::MAX;
+            if has_fma(simd) {
+                let whole = end - first == group;
+                // (So few rows carry nothing: the two parts are the whole sum, and n divides it exactly.)
+                debug_assert!(!FLAG || COUNTED || !plan.carries);
+                let exact =
+                    FLAG && TWO && !COUNTED && n.is_power_of_two() && sums.drop_nothing(simd);
+                let means = &mut results.means[first..end];
+                open = certify::<S, E, W>(
+                    if whole { &mut *means } else { &mut proved },
+                    #[inline(always)]
+                    |i| match sums {
+                        Sums::Exact([high, low]) if COUNTED => {
+                            let n = elements_of::<S, COUNTED>(simd, counts, rows, i);
+                            Total::<S>::mean_of_exact_each::<E>(simd, n, high[i], low[i])
+                        }
+                        Sums::Exact([high, low]) => {
+                            Total::<S>::mean_of_exact::<E>(simd, n, high[i], low[i])
+                        }
+                        Sums::Windows(state) => {
+                            let count = elements_of::<S, COUNTED>(simd, counts, rows, i);
+                            let parts = Parts::<S>::of::<W, FLAG, TWO>(simd, state, i, plan, count);
+                            if exact {
+                                let Parts { high, low, .. } = parts;
+                                return Total::<S>::mean_of_exact::<E>(simd, n, high, low);
+                            }
+                            let total = parts.total(plan.carries, TWO);
+                            let low = TWO || plan.carries;
+                            if COUNTED {
+                                total.mean_of_each::<E, FLAG>(simd, count, low)
+                            } else {
+                                total.mean::<E, FLAG>(simd, all, low)
+                            }
+                        }
+                    },
+                );
+                if !whole {
+                    means.copy_from_slice(&proved[..end - first]);
+                }
+            }
+            open &= !(u64::MAX << (end - first));
+            while open != 0 {
+                let lane = open.trailing_zeros() as usize;
+                open &= open - 1;
+                let n = if COUNTED { counts[lane] as u64 } else { n };
+                let sum = match sums {
+                    _ if n == 0 => None,
+                    Sums::Exact(_) => return false,
+                    Sums::Windows(state) if holds_nan(state, lane, group) => {
+                        results.means[first + lane] = E::BINARY.nan();
+                        continue;
+                    }
+                    Sums::Windows(state) => bounded::<W, FLAG, TWO>(state, lane, group, plan, n),
+                };
+                results.decide(first + lane, sum, n, E::BINARY);
             }
             true
         },
     );
+    let Some(parts_of_all) = parts_of_all else {
+        let found = results.found;
+        table.keep_memory(memory);
+        return found;
+    };
     // Zeros that fill up the last row, and are counted.
     let more = (rows * copies) as u64 - n;
     for first in (0..columns).step_by(group) {
         let mut open = u64::MAX;
-        if FMA {
+        if has_fma(simd) {
             open = certify::<S, E, W>(
                 &mut proved,
                 #[inline(always)]
@@ -774,7 +758,6 @@ fn sweep<
     const W: usize,
     const FLAG: bool,
     const TWO: bool,
-    const FMA: bool,
     const COUNTED: bool,
 >(
     simd: S,
@@ -785,7 +768,7 @@ fn sweep<
     mut finish: impl FnMut(Sums<S, W>, &[f64], usize) -> bool,
 ) {
     if COUNTED {
-        return sift::sweep::<S, E, W, FLAG, TWO, FMA>(
+        return sift::sweep::<S, E, W, FLAG, TWO>(
             simd,
             table,
             shape,
@@ -846,7 +829,7 @@ fn sweep<
                 let rows = &lines.rows(width)[..count];
                 for i in 0..groups.count() {
                     let at = groups.start(i);
-                    if shape.is_one_block() && FLAG && FMA {
+                    if shape.is_one_block() && FLAG && has_fma(simd) {
                         let narrow = E::BINARY.is_narrow();
                         let sums = few.sums::<S, E, W>(simd, narrow, plan, rows, early, at);
                         if sums.is_some_and(
@@ -860,10 +843,10 @@ fn sweep<
                     let state = &mut states[index * SLOTS * group..][..SLOTS * group];
                     begin::<S, E, W, FLAG, TWO>(simd, rows, at, state, plan);
                     let some = rows.iter().copied();
-                    if !add_rows::<S, E, W, FLAG, TWO, FMA>(simd, some, early, at, state, plan) {
+                    if !add_rows::<S, E, W, FLAG, TWO>(simd, some, early, at, state, plan) {
                         simd.vectorize(
                             #[inline(always)]
-                            || anchor_anew::<S, E, W, FLAG, TWO, FMA>(simd, rows, at, state, plan),
+                            || anchor_anew::<S, E, W, FLAG, TWO>(simd, rows, at, state, plan),
                         );
                     }
                     if shape.is_one_block() {
@@ -881,9 +864,7 @@ fn sweep<
                         carry::<S, W, TWO>(simd, state, plan);
                     }
                 }
-                add_to_all::<S, E, W, FLAG, TWO, FMA>(
-                    simd, &lines, count, early, groups, states, plan,
-                );
+                add_to_all::<S, E, W, FLAG, TWO>(simd, &lines, count, early, groups, states, plan);
             }
             if is_last {
                 for (i, state) in states.chunks_exact_mut(SLOTS * group).enumerate() {
@@ -982,7 +963,7 @@ impl<S: Simd, const W: usize> Lanes<S, W> {
 
     /// Adds some rows, and says whether every lane has stayed in its binade.
     #[inline(always)]
-    pub fn add<'a, E: Float + 'a, const FLAG: bool, const TWO: bool, const FMA: bool>(
+    pub fn add<'a, E: Float + 'a, const FLAG: bool, const TWO: bool>(
         &mut self,
         simd: S,
         rows: impl Iterator<Item = &'a [E]>,
@@ -994,7 +975,7 @@ impl<S: Simd, const W: usize> Lanes<S, W> {
             rows,
             group.clone(),
             #[inline(always)]
-            |row| self.step::<FLAG, TWO, FMA>(E::load_some::<S, W>(simd, &row[group.clone()])),
+            |row| self.step::<FLAG, TWO>(simd, E::load_some::<S, W>(simd, &row[group.clone()])),
         );
         !any::<S>(self.seen & S::u64s::splat(simd, PLACE))
     }
@@ -1002,9 +983,9 @@ impl<S: Simd, const W: usize> Lanes<S, W> {
     /// Adds an element to each lane: see the top of this file. With FMA, half of the additions are
     /// `mul_add`s by 1, for which many cores have pipes of their own: with the flag, two others.
     #[inline(always)]
-    pub fn step<const FLAG: bool, const TWO: bool, const FMA: bool>(&mut self, x: [S::f64s; W]) {
+    pub fn step<const FLAG: bool, const TWO: bool>(&mut self, simd: S, x: [S::f64s; W]) {
         let one = self.one;
-        let add = |x: S::f64s, t: S::f64s| if FMA { x.mul_add(one, t) } else { x + t };
+        let add = |x: S::f64s, t: S::f64s| if has_fma(simd) { x.mul_add(one, t) } else { x + t };
         for (i, x) in x.into_iter().enumerate() {
             let t1 = self.t1[i];
             let t = x + t1;
@@ -1013,13 +994,13 @@ impl<S: Simd, const W: usize> Lanes<S, W> {
             if TWO {
                 let r = add(x, t1 - t);
                 let t2 = self.t2[i];
-                let u = if FMA && !FLAG { r.mul_add(one, t2) } else { t2 + r };
+                let u = if has_fma(simd) && !FLAG { r.mul_add(one, t2) } else { t2 + r };
                 self.t2[i] = u;
                 if FLAG {
                     // Equal numbers have equal bits: neither is -0. And others differ in more than the
                     // sign, so that the bits are not those of a zero: T2 is nearer to T2 + r than
                     // T2 - r is.
-                    let kept = if FMA { u.mul_sub(one, t2) } else { u - t2 };
+                    let kept = if has_fma(simd) { u.mul_sub(one, t2) } else { u - t2 };
                     self.dropped |= bits::<S>(kept) ^ bits::<S>(r);
                 }
             } else if FLAG {
@@ -1064,7 +1045,6 @@ pub(crate) fn add_rows<
     const W: usize,
     const FLAG: bool,
     const TWO: bool,
-    const FMA: bool,
 >(
     simd: S,
     rows: impl Iterator<Item = &'a [E]>,
@@ -1074,7 +1054,7 @@ pub(crate) fn add_rows<
     plan: &Plan,
 ) -> bool {
     let mut lanes = Lanes::<S, W>::load::<FLAG, TWO>(simd, plan, state);
-    let passed = lanes.add::<E, FLAG, TWO, FMA>(simd, rows, early, at);
+    let passed = lanes.add::<E, FLAG, TWO>(simd, rows, early, at);
     if passed {
         lanes.store::<FLAG, TWO>(state);
     }
@@ -1085,15 +1065,7 @@ pub(crate) fn add_rows<
 /// binade, or their number. (A function of its own, so that all it needs stays in registers: how far the
 /// loads of a group run ahead of the additions of the last is a matter of instructions between them.)
 #[inline(never)]
-fn add_from<
-    'a,
-    S: Simd,
-    E: Float + 'a,
-    const W: usize,
-    const FLAG: bool,
-    const TWO: bool,
-    const FMA: bool,
->(
+fn add_from<'a, S: Simd, E: Float + 'a, const W: usize, const FLAG: bool, const TWO: bool>(
     simd: S,
     rows: impl Iterator<Item = &'a [E]> + Clone,
     early: Early<E>,
@@ -1110,7 +1082,7 @@ fn add_from<
             let (all, plan, groups) = (rows.clone(), *plan, groups);
             for (i, state) in states.chunks_exact_mut(len).enumerate().skip(from) {
                 let (rows, at) = (all.clone(), groups.start(i));
-                if !add_rows::<S, E, W, FLAG, TWO, FMA>(simd, rows, early, at, state, &plan) {
+                if !add_rows::<S, E, W, FLAG, TWO>(simd, rows, early, at, state, &plan) {
                     return i;
                 }
             }
@@ -1121,14 +1093,7 @@ fn add_from<
 
 /// Adds some rows to all groups of a tile.
 #[inline(always)]
-fn add_to_all<
-    S: Simd,
-    E: Float,
-    const W: usize,
-    const FLAG: bool,
-    const TWO: bool,
-    const FMA: bool,
->(
+fn add_to_all<S: Simd, E: Float, const W: usize, const FLAG: bool, const TWO: bool>(
     simd: S,
     lines: &Lines<E>,
     count: usize,
@@ -1142,18 +1107,18 @@ fn add_to_all<
         let i = match lines {
             Lines::Apart(rows) => {
                 let rows = rows[..count].iter().copied();
-                add_from::<S, E, W, FLAG, TWO, FMA>(simd, rows, early, groups, states, from, plan)
+                add_from::<S, E, W, FLAG, TWO>(simd, rows, early, groups, states, from, plan)
             }
             &Lines::Dense { data, pitch, first } => {
                 let (rows, groups) = (data.chunks_exact(pitch), Groups { first, ..groups });
-                add_from::<S, E, W, FLAG, TWO, FMA>(simd, rows, early, groups, states, from, plan)
+                add_from::<S, E, W, FLAG, TWO>(simd, rows, early, groups, states, from, plan)
             }
         };
         let Some(state) = states.chunks_exact_mut(SLOTS * groups.len).nth(i) else { return };
         let (rows, at) = (&lines.rows(groups.width)[..count], groups.start(i));
         simd.vectorize(
             #[inline(always)]
-            || anchor_anew::<S, E, W, FLAG, TWO, FMA>(simd, rows, at, state, plan),
+            || anchor_anew::<S, E, W, FLAG, TWO>(simd, rows, at, state, plan),
         );
         from = i + 1;
     }
@@ -1162,14 +1127,7 @@ fn add_to_all<
 /// Adds some rows to a group of which a lane leaves its binade: such lanes go to anchors for these
 /// rows, at least twice as high.
 #[inline(always)]
-pub(crate) fn anchor_anew<
-    S: Simd,
-    E: Float,
-    const W: usize,
-    const FLAG: bool,
-    const TWO: bool,
-    const FMA: bool,
->(
+pub(crate) fn anchor_anew<S: Simd, E: Float, const W: usize, const FLAG: bool, const TWO: bool>(
     simd: S,
     rows: &[&[E]],
     at: usize,
@@ -1216,11 +1174,11 @@ pub(crate) fn anchor_anew<
         a1[i] = stays.select(a1[i], a);
     }
     if plan.carries {
-        new.step::<FLAG, TWO, FMA>(rest);
+        new.step::<FLAG, TWO>(simd, rest);
     }
-    new.step::<FLAG, TWO, FMA>(high);
+    new.step::<FLAG, TWO>(simd, high);
     if TWO {
-        new.step::<FLAG, TWO, FMA>(low);
+        new.step::<FLAG, TWO>(simd, low);
     }
     for (i, stays) in stays.into_iter().enumerate() {
         old.t1[i] = stays.select(old.t1[i], new.t1[i]);
@@ -1228,7 +1186,7 @@ pub(crate) fn anchor_anew<
     }
     old.dropped = new.dropped;
     for row in rows {
-        old.step::<FLAG, TWO, FMA>(E::load_some::<S, W>(simd, &row[at..at + W * S::f64s::LEN]));
+        old.step::<FLAG, TWO>(simd, E::load_some::<S, W>(simd, &row[at..at + W * S::f64s::LEN]));
     }
     old.store::<FLAG, TWO>(state);
     store::<S, W>(state, A1, a1);

@@ -90,6 +90,7 @@ use crate::element::Float;
 use crate::far::{for_groups_in_streams, for_groups_twice, in_streams, Ahead, NEAR, STREAMS};
 use crate::format::Format;
 use crate::lane::{Bits, Holds, Lane};
+use crate::level::has_fma;
 use crate::source::Source;
 use fearless_simd::{prelude::*, Level, Simd};
 use std::ops::Range;
@@ -131,46 +132,12 @@ pub(crate) enum Sum {
 
 /// The sum of `data`, which holds at least one group of four vectors, in lanes of `F`. What does not
 /// fit one grid goes to `digits`. With `FLAG` the bound counts only blocks in which anything was
-/// dropped. `exponent`, of the anchors, is left for the next run of elements, so that it may have
+/// dropped. `hint` is the exponent of the anchors, left for the next run of elements, so that it may have
 /// the same grid.
 #[inline(always)]
 pub(crate) fn sum<S: Simd, E: Float, F: Holds<E>, const FLAG: bool, const TWO: bool>(
     simd: S,
     data: impl Source<E>,
-    exponent: &mut Option<i32>,
-    digits: &mut Option<BoundedDigits<E>>,
-) -> Sum {
-    if has_fma(simd) {
-        sum_blocks::<S, E, F, _, FLAG, TWO, true>(simd, data, exponent, digits)
-    } else {
-        sum_blocks::<S, E, F, _, FLAG, TWO, false>(simd, data, exponent, digits)
-    }
-}
-
-/// Whether the level has fused multiply-add in hardware (else `mul_add` is a call for each lane).
-#[inline(always)]
-pub(crate) fn has_fma<S: Simd>(simd: S) -> bool {
-    match simd.level() {
-        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-        Level::Avx2(_) | Level::Avx512(_) => true,
-        #[cfg(target_arch = "aarch64")]
-        Level::Neon(_) => true,
-        _ => false,
-    }
-}
-
-#[inline(always)]
-fn sum_blocks<
-    S: Simd,
-    E: Float,
-    F: Holds<E>,
-    D: Source<E>,
-    const FLAG: bool,
-    const TWO: bool,
-    const FMA: bool,
->(
-    simd: S,
-    data: D,
     hint: &mut Option<i32>,
     digits: &mut Option<BoundedDigits<E>>,
 ) -> Sum {
@@ -184,7 +151,8 @@ fn sum_blocks<
     } else {
         exponent_of_all::<S, E, F>(simd, data, 0..group)
     };
-    let first = first.and_then(|exponent| Some((exponent, Anchors::<F>::new(exponent, FMA)?)));
+    let first =
+        first.and_then(|exponent| Some((exponent, Anchors::<F>::new(exponent, has_fma(simd))?)));
     let Some((exponent, mut anchors)) = first else {
         return if F::NARROW { Sum::Widen(0, 0) } else { Sum::Unknown };
     };
@@ -218,7 +186,7 @@ fn sum_blocks<
                 if blocks + STRETCH > BLOCKS {
                     break;
                 }
-                match stretch_in_streams::<S, E, F, TWO, FMA>(simd, &anchors, slice, at) {
+                match stretch_in_streams::<S, E, F, TWO>(simd, &anchors, slice, at) {
                     Some(sums) => {
                         lanes1 += sums[0];
                         lanes2 += sums[1];
@@ -234,7 +202,7 @@ fn sum_blocks<
             let wanted = (BLOCKS - blocks).min(usable / whole);
             if let (Some(slice), true) = (twice, at >= head && wanted > 0) {
                 let slice = &slice[at..at + wanted * whole];
-                let (sums, passed) = stretch_read_twice::<S, E, F, TWO, FMA>(simd, &anchors, slice);
+                let (sums, passed) = stretch_read_twice::<S, E, F, TWO>(simd, &anchors, slice);
                 lanes1 += sums[0];
                 lanes2 += sums[1];
                 inexact += (passed * whole) as u64;
@@ -255,7 +223,7 @@ fn sum_blocks<
             };
             let (body, end) = (at..at + body, at + body + part);
             let part = body.end..end;
-            let sums = block::<S, E, F, _, FLAG, TWO, FMA>(simd, &anchors, data, body, part);
+            let sums = block::<S, E, F, _, FLAG, TWO>(simd, &anchors, data, body, part);
             let Some((sums, left_out_of_block)) = sums else {
                 failed = true;
                 break;
@@ -309,7 +277,7 @@ fn sum_blocks<
                 // Anchors for its maximum let the block pass, unless it holds a NaN.
                 exponent_of_all::<S, E, F>(simd, data, next).filter(|&e| e > anchors.exponent)
             };
-            higher = exponent.and_then(|exponent| Anchors::new(exponent, FMA));
+            higher = exponent.and_then(|exponent| Anchors::new(exponent, has_fma(simd)));
             if !F::NARROW && higher.is_none() {
                 return Sum::Unknown;
             }
@@ -475,15 +443,7 @@ struct BlockSums<S: Simd, F: Lane> {
 /// The sums of one block: of whole groups, and of less than one; and how many elements were left out. `None` where
 /// a lane left its binade.
 #[inline(always)]
-fn block<
-    S: Simd,
-    E: Float,
-    F: Holds<E>,
-    D: Source<E>,
-    const FLAG: bool,
-    const TWO: bool,
-    const FMA: bool,
->(
+fn block<S: Simd, E: Float, F: Holds<E>, D: Source<E>, const FLAG: bool, const TWO: bool>(
     simd: S,
     anchors: &Anchors<F>,
     data: D,
@@ -495,14 +455,14 @@ fn block<
         simd,
         groups,
         #[inline(always)]
-        |four| lanes.step::<FLAG, TWO, FMA>(four),
+        |four| lanes.step::<FLAG, TWO>(simd, four),
     );
     if !part.is_empty() {
         let (four, left_out_of_part) = data.part::<S, F>(simd, part);
-        lanes.step::<FLAG, TWO, FMA>(four);
+        lanes.step::<FLAG, TWO>(simd, four);
         left_out += left_out_of_part;
     }
-    Some((lanes.sums::<FLAG, TWO, FMA>(simd, anchors)?, left_out))
+    Some((lanes.sums::<FLAG, TWO>(simd, anchors)?, left_out))
 }
 
 /// So many elements one stream begins after another.
@@ -520,7 +480,7 @@ fn in_stream<S: Simd, F: Lane>() -> usize {
 /// The sums of STRETCH blocks, in each lane, each of `in_stream` elements of each of the streams. `None` where a lane
 /// left its binade. (A function of its own: what surrounds it would take its registers.)
 #[inline(never)]
-fn stretch_in_streams<S: Simd, E: Float, F: Holds<E>, const TWO: bool, const FMA: bool>(
+fn stretch_in_streams<S: Simd, E: Float, F: Holds<E>, const TWO: bool>(
     simd: S,
     anchors: &Anchors<F>,
     data: &[E],
@@ -540,9 +500,9 @@ fn stretch_in_streams<S: Simd, E: Float, F: Holds<E>, const TWO: bool, const FMA
                     apart,
                     4 * F::Native::<S>::LEN,
                     #[inline(always)]
-                    |four| lanes.step::<false, TWO, FMA>(F::load(simd, four)),
+                    |four| lanes.step::<false, TWO>(simd, F::load(simd, four)),
                 );
-                let sums = lanes.sums::<false, TWO, FMA>(simd, anchors)?;
+                let sums = lanes.sums::<false, TWO>(simd, anchors)?;
                 lanes1 += sums.lanes1;
                 lanes2 += sums.lanes2;
             }
@@ -569,7 +529,7 @@ fn reads_twice<S: Simd, E: Float, F: Holds<E>>(simd: S, data: &[E]) -> bool {
 /// The sums of as many whole blocks as there are, in each lane, and how many these are: all up to one in which a lane
 /// leaves its binade. (A function of its own, as above.)
 #[inline(never)]
-fn stretch_read_twice<S: Simd, E: Float, F: Holds<E>, const TWO: bool, const FMA: bool>(
+fn stretch_read_twice<S: Simd, E: Float, F: Holds<E>, const TWO: bool>(
     simd: S,
     anchors: &Anchors<F>,
     data: &[E],
@@ -588,10 +548,10 @@ fn stretch_read_twice<S: Simd, E: Float, F: Holds<E>, const TWO: bool, const FMA
                     #[inline(always)]
                     |four, again| {
                         let again = F::load(simd, again);
-                        lanes.step_again::<false, TWO, FMA>(F::load(simd, four), again);
+                        lanes.step_again::<false, TWO>(simd, F::load(simd, four), again);
                     },
                 );
-                let Some(of_block) = lanes.sums::<false, TWO, FMA>(simd, anchors) else { break };
+                let Some(of_block) = lanes.sums::<false, TWO>(simd, anchors) else { break };
                 sums = [sums[0] + of_block.lanes1, sums[1] + of_block.lanes2];
                 passed += 1;
             }
@@ -629,23 +589,30 @@ impl<S: Simd, F: Lane> Lanes<S, F> {
     /// Adds a group: see the top of this file. With FMA, two of the four additions are `mul_add`s, for
     /// which many cores have pipes of their own.
     #[inline(always)]
-    fn step<const FLAG: bool, const TWO: bool, const FMA: bool>(&mut self, x: [F::Native<S>; 4]) {
-        self.step_again::<FLAG, TWO, FMA>(x, x);
+    fn step<const FLAG: bool, const TWO: bool>(&mut self, simd: S, x: [F::Native<S>; 4]) {
+        self.step_again::<FLAG, TWO>(simd, x, x);
     }
 
     /// The same, of which each element is read twice.
     #[inline(always)]
-    fn step_again<const FLAG: bool, const TWO: bool, const FMA: bool>(
+    fn step_again<const FLAG: bool, const TWO: bool>(
         &mut self,
+        simd: S,
         x: [F::Native<S>; 4],
         again: [F::Native<S>; 4],
     ) {
         let scale = self.scale;
-        let add = |x: F::Native<S>, t: F::Native<S>| if FMA { x.mul_add(scale, t) } else { x + t };
+        let add = |x: F::Native<S>, t: F::Native<S>| {
+            if has_fma(simd) {
+                x.mul_add(scale, t)
+            } else {
+                x + t
+            }
+        };
         for (i, (x, again)) in x.into_iter().zip(again).enumerate() {
             let t1 = self.t1[i];
             let t = add(x, t1);
-            self.seen |= if FMA && !FLAG { t.to_bits() } else { t.to_bits() ^ self.a1 };
+            self.seen |= if has_fma(simd) && !FLAG { t.to_bits() } else { t.to_bits() ^ self.a1 };
             self.t1[i] = t;
             if TWO {
                 let r = add(again, t1 - t);
@@ -661,7 +628,7 @@ impl<S: Simd, F: Lane> Lanes<S, F> {
 
     /// What they hold in the end; `None` where one left its binade.
     #[inline(always)]
-    fn sums<const FLAG: bool, const TWO: bool, const FMA: bool>(
+    fn sums<const FLAG: bool, const TWO: bool>(
         self,
         simd: S,
         anchors: &Anchors<F>,
@@ -671,7 +638,8 @@ impl<S: Simd, F: Lane> Lanes<S, F> {
         let ends =
             (t.to_bits() ^ a1) | (u.to_bits() ^ a1) | (v.to_bits() ^ a1) | (w.to_bits() ^ a1);
         let place = F::SIGN | F::INFINITY;
-        let tested = if FMA && !FLAG { place & !Format::to_bits(anchors.a1) } else { place };
+        let tested =
+            if has_fma(simd) && !FLAG { place & !Format::to_bits(anchors.a1) } else { place };
         if any::<S, F>((seen & F::low(tested)) | (ends & F::low(place))) {
             return None;
         }
