@@ -256,6 +256,15 @@ impl<'a, E> Early<'a, E> {
         Self::Skewed(rows, (first.len() / ROWS).next_multiple_of(line))
     }
 
+    /// Asks for what follows in a row, if that is what is asked for. (What [`Early::for_rows`] does for its rows.)
+    #[inline(always)]
+    pub fn ask_in(&self, row: &[E], group: Range<usize>) {
+        if matches!(self, Self::Following) {
+            let following = FOLLOWING / size_of::<E>();
+            fetch(row, group.start + following..group.end + following, false);
+        }
+    }
+
     /// Gives `take` some rows, one by one, and asks meanwhile for what is needed when their `group` is done.
     #[inline(always)]
     pub fn for_rows<'b>(
@@ -274,10 +283,8 @@ impl<'a, E> Early<'a, E> {
                 }
             }
             Self::Following => {
-                let following = FOLLOWING / size_of::<E>();
-                let next = group.start + following..group.end + following;
                 for row in rows {
-                    fetch(row, next.clone(), false);
+                    self.ask_in(row, group.clone());
                     take(row);
                 }
             }
@@ -311,7 +318,8 @@ impl<'a, E> Early<'a, E> {
     }
 }
 
-/// A place in a row, or beyond it by less than that has.
+/// The same place in a row if that goes round. (In one of less than a cache line perhaps beyond it, where nothing is
+/// asked for.)
 #[inline(always)]
 fn around(at: usize, len: usize) -> usize {
     if at < len {
@@ -348,6 +356,36 @@ fn prefetch<E>(x: &E, is_far: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Each row once, in its order, whatever is asked for: more rows or fewer, and shorter ones than a cache line.
+    #[test]
+    fn rows_are_the_same_whatever_is_asked_for() {
+        let data: Vec<u16> = (0..5000).collect();
+        for (pitch, group) in [(3, 0..3), (600, 0..64), (600, 536..600), (20, 10..20)] {
+            let rows: Vec<&[u16]> = data.chunks_exact(pitch).take(ROWS).collect();
+            for next in [0, 1, 3, 8] {
+                let next: Vec<&[u16]> =
+                    data.chunks_exact(pitch / 2 + 1).skip(10).take(next).collect();
+                let [skewed, more] = [32, 64].map(|skew| Early::Skewed(&next, skew));
+                for early in [
+                    Early::Nothing,
+                    Early::Following,
+                    Early::Next(&next),
+                    Early::next(&next),
+                    skewed,
+                    more,
+                ] {
+                    for count in [0, 1, 7, ROWS] {
+                        let mut got = vec![];
+                        early.for_rows(rows[..count].iter().copied(), group.clone(), |row| {
+                            got.push(row)
+                        });
+                        assert_eq!(got, rows[..count], "{early:?}");
+                    }
+                }
+            }
+        }
+    }
 
     #[test]
     fn groups_are_the_same_however_early_the_next_are_asked_for() {

@@ -117,6 +117,7 @@ fn narrow_sums<S: Simd, E: Float, const W: usize>(
     let one = S::f64s::splat(simd, one);
     let (first, others) = rows.split_first()?;
     let end = at + W * S::f64s::LEN;
+    early.ask_in(first, at..end);
     let mut high = E::load_some::<S, W>(simd, &first[at..end]);
     for high in &mut high {
         *high += zero;

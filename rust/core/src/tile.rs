@@ -79,10 +79,12 @@ pub const MOST_ROWS: u64 = 1 << 32;
 pub(crate) const MOST: usize = 32;
 /// With so many elements in a column or fewer, what is dropped is looked at: exact ties come once in
 /// n columns of random data, and to open a column costs more than to decide it.
-pub(crate) const FEW: u64 = 64;
-/// The same with two windows where elements come from far: to look costs nothing then, and to open a column is to
-/// wait for as many cache lines as it has elements.
-const FEW_FROM_FAR: u64 = 512;
+const FEW: u64 = 64;
+/// The same with two windows, as rows are read on Intel from far ([`Reading::Long`]; elsewhere it is not measured): to
+/// look costs nothing then, and to open a column is to wait for as many cache lines as it has elements.
+const FEW_OF_LONG: u64 = 512;
+// (So they carry nothing.)
+const _: () = assert!(FEW_OF_LONG < (1 << 13) - ROWS as u64);
 /// A narrow table is not made wider than leaves so many rows: to add up a column's copies costs as
 /// much as some rows.
 pub const WORTH_A_COPY: usize = 32;
@@ -251,8 +253,8 @@ pub(crate) fn means_of_columns<E: Float>(
 
 /// Whether what is dropped is looked at.
 fn is_few<E: Float>(table: &dyn Rows<E>, shape: Shape) -> bool {
-    let from_far = !E::BINARY.is_narrow() && table.reading() == Reading::Long;
-    shape.n <= if from_far { FEW_FROM_FAR } else { FEW }
+    let long = !E::BINARY.is_narrow() && table.reading() == Reading::Long;
+    shape.n <= if long { FEW_OF_LONG } else { FEW }
 }
 
 #[inline(always)]
@@ -276,8 +278,8 @@ fn means_at<S: Simd, E: Float>(
         // (With the flag, whatever their number: few of them may count.)
         (_, false) if shape.counted.is_some() => means_by!(4, true, true, true),
         (_, true) if shape.counted.is_some() => means_by!(4, true, false, true),
-        // One vector that is a cache line: from memory, four at once take half as long again. (Where copies of
-        // a column are side by side, and are to be put together in the end, four are faster.)
+        // One vector that is a cache line: from memory, four at once take half as long again on Zen 4. (Where copies
+        // of a column are side by side, and are to be put together in the end, four are faster.)
         (false, false) if S::f64s::LEN == 8 && !shape.grouped => means_by!(1, false, true, false),
         (false, false) => means_by!(4, false, true, false),
         (true, false) => means_by!(4, true, true, false),
@@ -1079,7 +1081,7 @@ fn add_from<'a, S: Simd, E: Float + 'a, const W: usize, const FLAG: bool, const 
         || {
             let len = SLOTS * W * S::f64s::LEN;
             // (Copies: what is behind a reference could change with each state that is stored.)
-            let (all, plan, groups) = (rows.clone(), *plan, groups);
+            let (all, plan, groups, early) = (rows.clone(), *plan, groups, early);
             for (i, state) in states.chunks_exact_mut(len).enumerate().skip(from) {
                 let (rows, at) = (all.clone(), groups.start(i));
                 if !add_rows::<S, E, W, FLAG, TWO>(simd, rows, early, at, state, &plan) {

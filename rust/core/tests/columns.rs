@@ -200,8 +200,10 @@ impl<F: Tested> Table<F> {
                 let row = |row| (0..columns).flat_map(move |c| part(row, c)).copied();
                 let data: Vec<F> = (0..rows).flat_map(row).collect();
                 let shape = Shape { rows, columns, copies, grouped: true, n, counted: None };
-                let (reading, last) = (Reading::Near, vec![]);
-                check("grouped", &mut Contiguous { data: &data, shape, reading, last }, shape);
+                for reading in [Reading::Near, Reading::Long] {
+                    let mut table = Contiguous { data: &data, shape, reading, last: vec![] };
+                    check(&format!("grouped, {reading:?}"), &mut table, shape);
+                }
             }
             if F::takes_rows(level, rows, F::BINARY) {
                 let some = |first: usize, some: &mut [_]| {
@@ -697,7 +699,7 @@ fn a_tile_of_one_group<F: Tested>() {
 
 /// Where L and the segments change, and whether there is a flag.
 fn edges_of_segments<F: Tested>() {
-    let seams = [23, 24, 55, 56, 64, 120, 248, 2 * 248, 504, 1016, 5 * 248];
+    let seams = [23, 24, 55, 56, 64, 120, 248, 2 * 248, 504, 511, 1016, 5 * 248];
     let long = [4088, 8184, 2 * 8184, 3 * 8184 + 5];
     for seam in seams.into_iter().chain(long) {
         for rows in seam - 1..=seam + 2 {
@@ -710,7 +712,7 @@ fn edges_of_segments<F: Tested>() {
 /// So that all lanes of a group do the same, and none is proved by luck.
 fn each_family_alone<F: Tested>() {
     for (i, &family) in Family::<F>::ALL.iter().enumerate() {
-        for rows in [1, 2, 3, 5, 8, 10, 31, 64, 65, 128, 300, 1000] {
+        for rows in [1, 2, 3, 5, 8, 10, 31, 64, 65, 128, 256, 300, 512, 1000] {
             for round in 0..10 {
                 let seed = (i * 100_000 + rows * 10 + round) as u64;
                 Table::of_families(rows, 33, round % 2, seed, Some(family)).check(family.name);
@@ -935,6 +937,27 @@ fn ordinary_columns_are_seldom_open<F: Tested>() {
         });
         let open = table.check("arange");
         assert!(open <= columns / rows + columns / 1000, "arange: {open} of {columns}");
+    }
+}
+
+/// Of random data whose grid is the mean's one column in n is a tie. As rows from far are read, none is left open for it.
+#[test]
+fn ties_of_rows_from_far_are_decided() {
+    let mut rng = Random::seed_from_u64(5);
+    for rows in [66, 100, 128, 256, 300, 512] {
+        let columns = 10_000;
+        let table = Table::new(rows, columns, 0, |_, column| {
+            column.fill_with(|| 1.0 + rng.random::<f64>());
+        });
+        let n = rows as u64;
+        let shape = Shape { rows, columns, copies: 1, grouped: false, n, counted: None };
+        let has_fma = |&(name, _): &_| !["fallback", "sse2"].contains(&name);
+        for (name, level) in levels().into_iter().filter(has_fma) {
+            let [near, long] = [Reading::Near, Reading::Long].map(|reading| {
+                table.check_table("ties", level, &mut InPlace(&table, reading), shape)
+            });
+            assert!(near > columns / rows / 3 && long == 0, "{name}, {rows} rows: {near}, {long}");
+        }
     }
 }
 
