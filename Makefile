@@ -26,7 +26,7 @@ demo: $(VENV)/.installed
 # Cheapest first; the runner's summary line last. (With --jobs 2 the first three share what one of them leaves of two
 # cores: compilers and installers have phases in which they do but one thing.)
 test:
-	$(MAKE) --output-sync=target lint test-rust test-matrix
+	$(MAKE) lint test-rust test-matrix
 	$(MAKE) test-python
 
 lint: $(VENV)/.installed
