@@ -26,8 +26,8 @@ demo: $(VENV)/.installed
 # Cheapest first; the runner's summary line last. (With --jobs 2 the first three share what one of them leaves of two
 # cores: compilers and installers have phases in which they do but one thing.)
 test:
-	$(MAKE) lint test-rust test-matrix
-	$(MAKE) test-python
+	@$(MAKE) --no-print-directory lint test-rust test-matrix
+	@$(MAKE) --no-print-directory test-python
 
 lint: $(VENV)/.installed
 	@cargo fmt --version >/dev/null && cargo clippy --version >/dev/null || { echo "missing: rustup component add rustfmt clippy" >&2; exit 1; }
