@@ -23,11 +23,8 @@ BUILD_SOURCES := pyproject.toml setup.py cffi_build.py MANIFEST.in mean/include/
 demo: $(VENV)/.installed
 	$(BIN)/python examples/quickstart.py
 
-# Cheapest first; the runner's summary line last. (With --jobs 2 the first three share what one of them leaves of two
-# cores: compilers and installers have phases in which they do but one thing.)
-test:
-	@$(MAKE) --no-print-directory lint test-rust test-matrix
-	@$(MAKE) --no-print-directory test-python
+# Cheapest first; the runner's summary line last.
+test: lint test-rust test-matrix test-python
 
 lint: $(VENV)/.installed
 	@cargo fmt --version >/dev/null && cargo clippy --version >/dev/null || { echo "missing: rustup component add rustfmt clippy" >&2; exit 1; }
