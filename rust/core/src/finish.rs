@@ -1,8 +1,8 @@
 //! The certificate in lanes: many means, proved without a division.
 //!
 //! (But for the sums of few narrow elements, below, and for 1 / n where n is each lane's own.) A lane
-//! holds the sum of n elements, V = upper + (T1 - A1) + (T2 - A2), known to within B = half a unit of its last grid for each element that may
-//! have dropped something. Sought is RN(S / n), |S - V| <= B. Below, e = 2^-53.
+//! holds the sum of n elements, V = upper + (T1 - A1) + (T2 - A2), known to within B = half a unit of its
+//! last grid for each element that may have dropped something. Sought is RN(S / n), |S - V| <= B. Below, e = 2^-53.
 //!
 //! # The quotient and its radius
 //!

@@ -264,10 +264,9 @@ fn means_at<S: Simd, E: Float>(
     shape: Shape,
     means: &mut [u64],
 ) -> Remaining {
-    // (Functions of their own: the compiler takes longer for all in one.)
     macro_rules! means_by {
         ($w:literal, $flag:literal, $two:literal, $counted:literal) => {
-            apart(
+            by_itself(
                 simd,
                 #[inline(always)]
                 || means_by::<S, E, $w, $flag, $two, $counted>(simd, table, shape, means),
@@ -288,8 +287,9 @@ fn means_at<S: Simd, E: Float>(
     }
 }
 
+/// Calls a function that is compiled by itself: all kinds of tables in one function take the compiler a third longer.
 #[inline(never)]
-fn apart<S: Simd, R>(simd: S, f: impl FnOnce() -> R) -> R {
+fn by_itself<S: Simd, R>(simd: S, f: impl FnOnce() -> R) -> R {
     simd.vectorize(f)
 }
 
