@@ -277,16 +277,22 @@ impl<'a, E: Element> Table<'a, E> {
 impl<E: Element> Rows<E> for Table<'_, E> {
     fn lines(&mut self, rows: Range<usize>, columns: Range<usize>) -> Lines<'_, E> {
         let Shape { copies, n, .. } = self.grid.shape;
-        let whole = rows.start <= rows.end && rows.end * copies <= n as usize;
-        let Some(pitch) = self.pitch.filter(|_| whole) else {
+        let whole = n as usize / copies;
+        let are_whole = rows.start <= rows.end && rows.end <= whole;
+        let Some(pitch) = self.pitch.filter(|_| are_whole) else {
             return Lines::Apart(self.rows(rows, columns));
         };
         let start = self.elements.at(self.grid.tables.place).cast::<E>();
-        let start = start.wrapping_add(rows.start * pitch);
         // SAFETY: n times the axis of the columns are elements of the cells, native and aligned, one after
-        // the other (`pitch`), for which `new`'s caller vouches; and the rows, each `copies` times
-        // that axis, end among them.
-        let data = unsafe { from_raw_parts(start, rows.len() * pitch) };
+        // the other (`pitch`), for which `new`'s caller vouches; and each of the rows is `copies` times that axis.
+        let data = unsafe { from_raw_parts(start, whole * pitch) };
+        let apart = whole / ROWS;
+        if self.reading == Reading::Long && columns == (0..pitch) && rows.end <= apart * ROWS {
+            // From each eighth of the table the next row: so what is read are eight streams without an end.
+            let first = rows.start / ROWS;
+            return Lines::Apart(std::array::from_fn(|i| &data[(first + i * apart) * pitch..]));
+        }
+        let data = &data[rows.start * pitch..rows.end * pitch];
         Lines::Dense { data, pitch, first: self.grid.slab + columns.start }
     }
 

@@ -41,8 +41,8 @@ pub(crate) fn sweep<S: Simd, E: Float, const W: usize, const FLAG: bool, const T
             let until = shape.rows.min(from + ROWS);
             let (mut rows, mut masks) = table.rows_and_masks(from..until, first..first + width);
             if width < group {
-                rows = pad_rows(&rows, &mut padded);
-                masks = masks.map(|masks| pad_rows(&masks, &mut padded_masks));
+                rows = pad_rows(&rows, width, &mut padded);
+                masks = masks.map(|masks| pad_rows(&masks, width, &mut padded_masks));
             }
             for i in 0..groups.count() {
                 let at = groups.start(i);

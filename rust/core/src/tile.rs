@@ -104,7 +104,8 @@ pub trait Rows<E> {
     /// follows them in the array is not read.
     fn rows(&mut self, rows: Range<usize>, columns: Range<usize>) -> [&[E]; ROWS];
 
-    /// The same, perhaps in one: asked for where the table is not far.
+    /// The same, perhaps in one, and in an order of the table's: [`ROWS`] and then the next, or those that are left.
+    /// Asked for where the next rows are not.
     fn lines(&mut self, rows: Range<usize>, columns: Range<usize>) -> Lines<'_, E> {
         Lines::Apart(self.rows(rows, columns))
     }
@@ -146,7 +147,7 @@ pub trait Rows<E> {
 /// Some rows: each by itself, or all in one, so that a step from row to row needs nothing but registers.
 #[derive(Clone, Copy, Debug)]
 pub enum Lines<'a, E> {
-    /// As [`Rows::rows`].
+    /// As [`Rows::rows`]; what follows a row may be asked for.
     Apart([&'a [E]; ROWS]),
     /// As many as were asked for, one after the other, and nothing between them.
     Dense {
@@ -811,7 +812,7 @@ fn sweep<
                 (table.lines(from..until, first..end), [&[] as &[E]; ROWS])
             };
             let lines = if width < group {
-                Lines::Apart(pad_rows(&lines.rows(width), &mut padded))
+                Lines::Apart(pad_rows(&lines.rows(width), width, &mut padded))
             } else {
                 lines
             };
@@ -877,13 +878,15 @@ fn sweep<
     }
 }
 
-/// The rows with zeros behind them, as long as a group.
+/// So many columns of the rows that there are, with zeros behind them, as long as a group.
 #[inline(never)]
 pub(crate) fn pad_rows<'a, E: Copy>(
     rows: &[&[E]],
+    columns: usize,
     padded: &'a mut [[E; MOST]; ROWS],
 ) -> [&'a [E]; ROWS] {
     for (padded, row) in padded.iter_mut().zip(rows) {
+        let row = &row[..columns.min(row.len())];
         padded[..row.len()].copy_from_slice(row);
     }
     padded.each_ref().map(|row| row.as_slice())

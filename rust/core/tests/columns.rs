@@ -71,6 +71,12 @@ impl<E: Float> Rows<E> for Contiguous<'_, E> {
 
     fn lines(&mut self, rows: Range<usize>, columns: Range<usize>) -> Lines<'_, E> {
         let pitch = self.shape.columns * self.shape.copies;
+        let blocks = self.data.len() / pitch / ROWS;
+        if self.reading == Reading::Long && columns == (0..pitch) && rows.end <= blocks * ROWS {
+            // In another order; and each row goes on.
+            let first = (blocks - 1) * ROWS - rows.start;
+            return Lines::Apart(std::array::from_fn(|k| &self.data[(first + k) * pitch..]));
+        }
         match self.data.get(rows.start * pitch..rows.end * pitch) {
             Some(data) => Lines::Dense { data, pitch, first: columns.start },
             None => Lines::Apart(self.rows(rows, columns)),
