@@ -13,6 +13,8 @@ for profile, examples in ("default", 300), ("matrix", 60):
     )
 hypothesis.settings.load_profile("default")
 
+pytest.register_assert_rewrite("checks")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add what some tests need: without it, they are left out."""
