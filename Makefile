@@ -29,7 +29,7 @@ test: lint test-rust test-matrix test-python
 lint: $(VENV)/.installed
 	@cargo fmt --version >/dev/null && cargo clippy --version >/dev/null || { echo "missing: rustup component add rustfmt clippy" >&2; exit 1; }
 	cargo fmt --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+	$(CHECKED) cargo clippy --release --workspace --all-targets --locked -- -D warnings
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy

@@ -10,6 +10,7 @@ import sys
 import textwrap
 import warnings
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
@@ -783,15 +784,19 @@ def test_one_call_after_the_other_is_by_itself(shape, order):
     few, none = some_gone == some_gone, np.zeros(shape, bool)
     some_gone, all_gone, few = (np.array(a, order=order) for a in (some_gone, all_gone, few))
     for axis in (None, 0, 1, -1):
-        kept = [
-            check(a, axis=axis, keepdims=keepdims, **options)
-            for _ in range(2)
+        calls = [
+            (a, {"axis": axis, "keepdims": keepdims, **options})
             for keepdims in (False, True)
             for a in (some_gone, all_gone, data, some_gone)
             for options in ({"skipna": True}, {"where": few}, {"where": none, "skipna": True}, {})
         ]
-        half = len(kept) // 2
-        assert all(map(same, kept[:half], kept[half:]))
+        first = [check(a, **options) for a, options in calls]
+        messages = []
+        for _ in range(2):
+            again = [warned(partial(compute_mean, a, **options)) for a, options in calls]
+            assert all(same(mean, result) for (mean, _), result in zip(again, first))
+            messages.append([some for _, some in again])
+        assert messages[0] == messages[1]
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
