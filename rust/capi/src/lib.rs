@@ -7,6 +7,7 @@
 //! | `reduce.rs` | one `mean_reduce` call: the checks, then tables of cells, or cell after cell |
 //! | `view.rs` | arrays as the caller describes them, and how the axes of several go together |
 //! | `layout.rs` | axes: which elements make a cell, in the order of memory |
+//! | `arrange.rs` | which cells are read side by side, and how |
 //! | `table.rs` | cells side by side, as the columns of a table |
 //! | `plane.rs` | the rows of a table, of its elements or of their truth values |
 //! | `cell.rs` | the elements of one cell after the other, in place or packed into a small buffer |
@@ -18,6 +19,7 @@
 #[cfg(not(panic = "unwind"))]
 compile_error!("MEAN_PANIC needs panic = \"unwind\": an abort would take the caller with it");
 
+mod arrange;
 mod boundary;
 mod call;
 mod cell;

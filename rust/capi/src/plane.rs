@@ -1,5 +1,6 @@
 //! The rows of a table, of its elements or of their truth values: in place, or packed.
 
+use crate::arrange::Way;
 use crate::gather::{gather, gather_few, gather_runs};
 use crate::layout::{Axis, Odometer, Place};
 use mean_core::{transpose, vectorize, Element, Level, Shape, ROWS, TILE};
@@ -66,10 +67,8 @@ impl Grid<'_> {
 /// The elements, or with `MASK` their truth values.
 pub(crate) struct Plane<T, const MASK: bool> {
     base: *const u8,
+    pub way: Way,
     swapped: bool,
-    /// Whether rows are read in place; or whether elements of a column are side by side.
-    pub in_place: bool,
-    pub runs: bool,
     more: T,
     buffer: Vec<T>,
 }
@@ -80,10 +79,10 @@ impl<T: Element, const MASK: bool> Plane<T, MASK> {
     /// # Safety
     ///
     /// As long as this plane lives, all that is in the grid that its methods are given must be readable, and nothing may
-    /// write to it. With `in_place` all of a row, and with `runs` all of a column's innermost axis, must be side by
-    /// side, aligned and in native byte order.
-    pub unsafe fn new(base: *const u8, [in_place, runs, swapped]: [bool; 3], more: T) -> Self {
-        Self { base, swapped, in_place, runs, more, buffer: vec![] }
+    /// write to it. What is read in place, of a row, or in runs, of a column's innermost axis, must be side by side,
+    /// aligned and in native byte order.
+    pub unsafe fn new(base: *const u8, way: Way, swapped: bool, more: T) -> Self {
+        Self { base, way, swapped, more, buffer: vec![] }
     }
 
     pub fn stride(axis: &Axis) -> isize {
@@ -115,7 +114,7 @@ impl<T: Element, const MASK: bool> Plane<T, MASK> {
         let Shape { copies, n, .. } = grid.shape;
         // What `new`'s caller vouches for.
         assert!(row < grid.shape.rows && columns.end <= grid.shape.columns * copies);
-        let is_there = self.in_place && (row + 1) * copies <= n as usize;
+        let is_there = self.way.in_place && (row + 1) * copies <= n as usize;
         is_there.then(|| {
             let start = self.start_of_row(grid, row * copies);
             start.wrapping_add(columns.start * size_of::<T>()).cast()
@@ -145,10 +144,10 @@ impl<T: Element, const MASK: bool> Plane<T, MASK> {
         assert!(rows.len() <= ROWS);
         let mut in_place = [std::ptr::null(); ROWS];
         let (len, width) = (grid.shape.columns, columns.len());
-        if self.buffer.is_empty() && !(self.in_place && n % copies as u64 == 0) {
+        if self.buffer.is_empty() && !(self.way.in_place && n % copies as u64 == 0) {
             self.buffer = vec![T::zero(); ROWS * TILE.min(len * copies)];
         }
-        if self.runs && rows.len() == ROWS && rows.start % grid.run() + ROWS <= grid.run() {
+        if self.way.runs && rows.len() == ROWS && rows.start % grid.run() + ROWS <= grid.run() {
             let start = self.start_of_row(grid, rows.start);
             let step = Self::stride(&grid.columns);
             let start = start.wrapping_offset(step * columns.start as isize);
@@ -166,7 +165,7 @@ impl<T: Element, const MASK: bool> Plane<T, MASK> {
             );
             return in_place;
         }
-        if grid.joined.len > 1 && !self.in_place {
+        if grid.joined.len > 1 && !self.way.in_place {
             self.pack_joined(grid, rows, columns);
             return in_place;
         }

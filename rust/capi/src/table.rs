@@ -1,53 +1,14 @@
 //! Cells side by side as the columns of a table: what lies together in memory is averaged together.
 
+use crate::arrange::Arrangement;
 use crate::gather::Source;
 use crate::layout::{Axis, Odometer, Place};
 use crate::plane::{Grid, Plane};
 use mean_core::{
-    Ahead, Binary, Counted, Element, Level, Lines, Reading, Remaining, Rows, Shape, MOST_ROWS,
-    ROWS, TILE, WORTH_A_COPY,
+    Ahead, Binary, Counted, Element, Level, Lines, Reading, Remaining, Rows, Shape, ROWS,
 };
 use std::ops::Range;
 use std::slice::from_raw_parts;
-
-/// Runs of so few neighbours are averaged side by side even where they lie apart.
-const FEW: usize = 128;
-/// And with a mask or what is missing to skip: one cell after the other is then as quick from fewer on.
-const FEW_TO_SIFT: usize = 31;
-/// So many columns are looked at in one go, or a whole [`Reading::tile`]: means of more would be new pages of memory
-/// at each call.
-const SLAB: usize = 4 * TILE;
-/// And of cells that lie apart, so that what is read of them at once fits a cache.
-const SLAB_OF_RUNS: usize = 256;
-/// Fewer cells are not worth a table; nor, unless they are runs to be read by themselves, are fewer than
-/// so many of up to `SHORT` elements.
-const WORTH_A_TABLE: usize = 5;
-const WORTH_A_TABLE_OF_SHORT: usize = 9;
-const SHORT: usize = 128;
-
-/// Of rows of fewer elements a mask and what it is for are not copied piece by piece.
-const WORTH_COPYING_TWICE: usize = 32;
-
-/// What is one axis but for the mask, or the result, is joined from so many columns on.
-const WORTH_JOINING: usize = 64;
-
-/// Of fewer complex numbers a run is not read by itself.
-const WORTH_A_RUN: usize = 32;
-
-/// Rows of so many elements are asked for early where they are far; those of narrow tables follow one another.
-const WIDE: usize = TILE / 4;
-
-/// Whether some tables of `n` rows are better copied side by side, as one: what each costs by itself is as much as to
-/// copy so few elements.
-fn are_small(tables: usize, n: usize, columns: usize) -> bool {
-    let most = match columns {
-        0..=8 => 128,
-        9..32 => 64,
-        _ => 256 / columns,
-    };
-    // (A few wide rows are not worth as much as many.)
-    n <= most && (n <= 16 || tables.saturating_mul(columns) >= 32)
-}
 
 /// The elements of the cells along one axis, or two: a column for each.
 pub(crate) struct Table<'a, E> {
@@ -57,13 +18,11 @@ pub(crate) struct Table<'a, E> {
     masks: Option<Plane<u8, true>>,
     /// Columns in hand, at most.
     most: usize,
-    /// Whether each cell is one run, to be read by itself; or so many cells take turns in one.
+    /// As in [`Arrangement`].
     apart: bool,
     parts: usize,
     reading: Reading,
-    /// How early runs to be read by themselves are asked for.
     ahead: Option<Ahead>,
-    /// Elements from row to row, where all elements of the cells follow one another, row after row.
     pitch: Option<usize>,
     memory: Vec<f64>,
 }
@@ -83,125 +42,26 @@ impl<'a, E: Element> Table<'a, E> {
         first: Place,
         format: Binary,
     ) -> Option<Self> {
-        let (&columns, mut outer) = cells.split_last()?;
-        let n = source.axes.iter().fold(1_usize, |n, axis| n.saturating_mul(axis.len));
-        // (Both parts of a complex number decide whether it counts.)
-        if n as u64 > MOST_ROWS || source.skip.is_some_and(|other| other != 0) {
-            return None;
-        }
-        let all_count = source.all_count();
-        let (run, row) = source.axes.last().map_or((1, 0), |axis| (axis.len, axis.data));
-        let size = size_of::<E>() as isize;
-        let plain =
-            !source.swapped && source.is_aligned::<E>(first, source.axes.iter().chain(cells));
-        let side_by_side = plain && row == size;
-        let row_of_masks = source.axes.last().map_or(0, |axis| axis.mask);
-        let mut apart = side_by_side
-            && (source.mask.is_none() || row_of_masks == 1)
-            && source.axes.len() == 1
-            && E::takes_rows(level, n, format);
-        let few = if all_count { FEW } else { FEW_TO_SIFT };
-        let together = apart || run <= few || columns.data < row;
-        let mut joined = Axis { len: 1, data: 0, mask: 0, out: 0 };
-        // Whether what is joined is one axis, but for the mask.
-        let mut continues = false;
-        let mut parts = 1;
-        if let Some((&axis, others)) = outer.split_last() {
-            // (Complex numbers: of each cell, both parts in turn.)
-            let in_turn = plain && columns.len == 2 && columns.data == size && row == 2 * size;
-            let in_turn = in_turn && all_count && source.axes.len() == 1;
-            continues = axis.data == columns.data * columns.len as isize
-                && axis.len.saturating_mul(columns.len) >= WORTH_JOINING;
-            if in_turn && n >= WORTH_A_RUN && E::takes_rows(level, 2 * n, format) {
-                (joined, outer, apart, parts) = (axis, others, true, 2);
-            } else if columns.data != 0
-                && columns.data < row
-                && (continues || are_small(axis.len, n, columns.len))
-            {
-                (joined, outer) = (axis, others);
-            }
-        }
-        let is_joined = joined.len > 1;
-        let width = columns.len * joined.len;
-        let short = n <= SHORT && !apart && width < WORTH_A_TABLE_OF_SHORT;
-        if !together || short || width < WORTH_A_TABLE {
-            return None;
-        }
-        let mut shape = Shape::new(n, width);
-        // (Runs are transposed, which is worth more than wider rows.)
-        if is_joined || side_by_side && columns.len >= ROWS {
-            (shape.copies, shape.rows) = (1, n);
-        }
-        // Rows that follow one another are one row; of several axes only those of the last.
-        let fits = |copies: &usize| source.axes.len() == 1 || run % copies == 0;
-        let widest = (1..=shape.copies).rev().find(fits).unwrap_or(1);
-        let dense = row == size * width as isize && (widest > 1 || shape.copies == 1);
-        let is_one = !is_joined || continues;
-        let beside = plain && is_one && columns.data == size && (dense || shape.copies == 1);
-        let grouped = side_by_side
-            && all_count
-            && !is_joined
-            && source.axes.len() > 1
-            && columns.data == size * run as isize
-            && n / run >= WORTH_A_COPY;
-        let in_place = beside || grouped;
-        if in_place {
-            shape.copies = if grouped { run } else { widest };
-            shape.rows = n.div_ceil(shape.copies);
-            shape.grouped = grouped;
-        }
-        let runs = side_by_side && !is_joined && !in_place && shape.copies == 1;
-        let row = width * shape.copies;
-        let pitch = (all_count && in_place && dense && source.axes.len() == 1).then_some(row);
-        let elements = cells.iter().fold(n, |n, axis| n.saturating_mul(axis.len));
-        let reading = if all_count && in_place && !is_joined && row >= WIDE {
-            Reading::of(elements.saturating_mul(size_of::<E>()))
-        } else {
-            Reading::Near
-        };
-        // (Runs may overlap: then all of them are near.)
-        let from_run_to_run = if parts == 1 { columns.data } else { joined.data };
-        let ahead = (from_run_to_run.unsigned_abs()
-            >= (parts * run).saturating_mul(size_of::<E>()))
-        .then(|| Ahead::of(elements.saturating_mul(size_of::<E>())))
-        .flatten();
-        let slab = match ((is_joined || runs) && !apart && !in_place, grouped) {
-            (true, _) => SLAB_OF_RUNS,
-            (_, true) => TILE / run,
-            _ => SLAB.max(reading.tile()),
-        };
-        shape.columns = width.min(slab);
-        shape.counted = (!all_count).then_some(source.skip.is_some());
+        let arrangement = Arrangement::of::<E>(level, source, cells, first, format)?;
+        let Arrangement { columns, joined, tables, shape, .. } = arrangement;
+        let way = arrangement.elements;
         // SAFETY: the caller vouches for them; these are what has been looked at.
-        let elements =
-            unsafe { Plane::new(source.data, [in_place, runs, source.swapped], E::zero()) };
+        let elements = unsafe { Plane::new(source.data, way, source.swapped, E::zero()) };
         let masks = source.mask.map(|mask| {
-            let dense = row_of_masks == columns.len as isize && fits(&shape.copies);
-            let in_place = !is_joined && columns.mask == 1 && (shape.copies == 1 || dense);
-            let runs = !is_joined && !in_place && row_of_masks == 1 && shape.copies == 1;
             // SAFETY: as above. (Bytes are aligned.)
-            unsafe { Plane::new(mask, [in_place, runs, false], 1) }
+            unsafe { Plane::new(mask, arrangement.masks, false, 1) }
         });
-        // (What is not read in place nor transposed is copied in pieces of a row.)
-        let in_pieces = |in_place: bool, runs: bool| !in_place && !runs && !is_joined && !apart;
-        if columns.len < WORTH_COPYING_TWICE
-            && masks.as_ref().is_some_and(|masks| {
-                in_pieces(in_place, runs) || in_pieces(masks.in_place, masks.runs)
-            })
-        {
-            return None;
-        }
-        let tables = Odometer::new(outer, first);
+        let tables = Odometer::new(tables, first);
         Some(Self {
             grid: Grid { level, axes: source.axes, columns, joined, tables, slab: 0, shape },
             elements,
             masks,
-            most: slab,
-            apart,
-            parts,
-            reading,
-            ahead,
-            pitch,
+            most: shape.columns,
+            apart: arrangement.apart,
+            parts: arrangement.parts,
+            reading: arrangement.reading,
+            ahead: arrangement.ahead,
+            pitch: arrangement.pitch,
             memory: vec![],
         })
     }
@@ -347,6 +207,7 @@ impl<E: Element> Rows<E> for Table<'_, E> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arrange::SLAB;
     use mean_core::levels;
 
     /// The means of all tables, along the axis before the last, read so; those that are open are 0.
@@ -367,7 +228,7 @@ mod tests {
         // SAFETY: the elements of `data`.
         let table = unsafe { Table::new(level, &source, &cells, Place::default(), Binary::B64) };
         let mut table: Table<E> = table.expect("so many columns are worth one");
-        if table.elements.in_place {
+        if table.elements.way.in_place {
             table.reading = reading;
             table.most = SLAB.max(reading.tile());
             table.grid.shape.columns = table.grid.width().min(table.most);
