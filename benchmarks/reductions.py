@@ -64,9 +64,9 @@ def tables(rounds):
 
 
 def strides(rounds):
-    """Yield the figures of views, in cache and from DRAM."""
+    """Yield the figures of views, in the second and the third cache and from DRAM."""
     rng = np.random.default_rng(0)
-    for size, reach, aim in (10**6, 1.1, 1.5), (2 * 10**7, 0.95, 1.2):
+    for size, reach, aim in (10**5, 1.1, 1.5), (10**6, 1.1, 1.5), (2 * 10**7, 0.95, 1.2):
         a = rng.random(size)
         table, cube = a.reshape(-1, 1000), a.reshape(-1, 100, 100)
         views = {

@@ -93,8 +93,10 @@ impl<E: Element> Line<E> {
         // A loop for each way to copy, and no choice within it.
         #[cfg(target_arch = "x86_64")]
         if let Level::Avx512(_) = level {
+            let first = self.place(range.start..range.start).addr();
             macro_rules! masked {
-                ($every:literal) => {
+                ($every:literal) => {{
+                    let phase = masked::phase::<E>(first, $every).unwrap_or(0);
                     self.fill_groups(
                         ahead,
                         range,
@@ -104,16 +106,16 @@ impl<E: Element> Line<E> {
                         |group, from| {
                             // SAFETY: AVX-512 is there; as many elements, so far apart, of the line;
                             // `new`'s caller vouches for them.
-                            unsafe { masked::copy::<E, $every>(group, from) };
+                            unsafe { masked::copy::<E, $every>(group, from, phase) };
                         },
                     )
-                };
+                }};
             }
-            // Where a load has at least four elements; and in groups of whole vectors, as the kernel's are.
-            match (size_of::<E>(), self.stride, len % 16) {
-                (8, 16, 0) | (4, 8, 0) => return masked!(2),
-                (4, 12, 0) => return masked!(3),
-                (4, 16, 0) => return masked!(4),
+            // In groups of whole vectors, as the kernel's are.
+            match masked::every::<E>(self.stride).filter(|_| len.is_multiple_of(16)) {
+                Some(2) => return masked!(2),
+                Some(3) => return masked!(3),
+                Some(4) => return masked!(4),
                 _ => {}
             }
         }
@@ -150,6 +152,16 @@ impl<E: Element> Strided<E> for Line<E> {
     }
 
     #[inline(always)]
+    fn before_aligned(self, bytes: usize) -> usize {
+        #[cfg(target_arch = "x86_64")]
+        if let (CACHE_LINE, Some(every)) = (bytes, masked::every::<E>(self.stride)) {
+            return masked::before_phase::<E>(self.data.addr(), every);
+        }
+        let _ = bytes; // elsewhere
+        0
+    }
+
+    #[inline(always)]
     fn copy(self, at: usize, to: &mut [E]) {
         let from = self.place(at..at + to.len());
         // SAFETY: as many elements of the line; `new`'s caller vouches for them.
@@ -181,65 +193,128 @@ fn prefetch(place: *const u8, is_far: bool) {
     let _ = (place, is_far);
 }
 
-/// Loads that leave out what is between the elements: these bytes may be another's, or not be there.
+/// Loads of whole cache lines that leave out what is between the elements: these bytes may be another's, or not be
+/// there.
 #[cfg(target_arch = "x86_64")]
 mod masked {
-    use mean_core::Element;
+    use mean_core::{Element, CACHE_LINE};
     use std::arch::x86_64::{
-        _mm512_mask_loadu_epi32, _mm512_mask_loadu_epi64, _mm512_setzero_si512, _mm512_storeu_si512,
+        __m512i, _mm512_mask_loadu_epi32, _mm512_mask_loadu_epi64, _mm512_mask_permutex_epi64,
+        _mm512_mask_shuffle_epi32, _mm512_setzero_si512, _mm512_storeu_si512,
     };
 
-    /// Where, in elements, the loads begin that fill a vector with every so-many-th element, and the
-    /// lanes that each fills: not those of another. Where all would fill the same lanes, each begins
-    /// one earlier than the one before.
-    const fn loads<const EVERY: usize>(lanes: usize) -> [(usize, u64); EVERY] {
-        let (mut loads, mut filled, mut k) = ([(0, 0); EVERY], 0_u64, 0);
-        while k < EVERY {
-            let from = k * lanes - if lanes.is_multiple_of(EVERY) { k } else { 0 };
-            let (mut mask, mut lane) = (0, 0);
-            while lane < lanes {
-                if (from + lane).is_multiple_of(EVERY) {
-                    mask |= 1 << lane;
-                }
-                lane += 1;
-            }
-            assert!(filled & mask == 0);
-            filled |= mask;
-            loads[k] = (from, mask);
-            k += 1;
-        }
-        assert!(filled.count_ones() as usize == lanes);
-        loads
+    /// Of how many elements side by side a line has one, where a load has at least two of these.
+    pub fn every<E>(stride: isize) -> Option<usize> {
+        let (size, stride) = (size_of::<E>(), usize::try_from(stride).ok()?);
+        let every = stride / size;
+        let is_whole = stride % size == 0 && matches!(size, 4 | 8);
+        (is_whole && matches!(every, 2..=4)).then_some(every)
     }
 
-    /// Copies every so-many-th element: whole vectors of them, within each in another order.
+    /// Where in its cache line the element at `address` is, in elements, if a vector of those from there on is in as many
+    /// cache lines as elements are `every` apart: no load straddles two.
+    pub fn phase<E>(address: usize, every: usize) -> Option<usize> {
+        let (size, past) = (size_of::<E>(), address % CACHE_LINE);
+        // (What is loaded of every third element fills each lane once, if it begins with the first.)
+        let phases = if every == 3 { 1 } else { every };
+        (past % size == 0 && past / size < phases).then_some(past / size)
+    }
+
+    /// How many elements come before the first with a phase; 0 if none has one.
+    pub fn before_phase<E>(address: usize, every: usize) -> usize {
+        let has_phase =
+            |k: &usize| phase::<E>(address + k * every * size_of::<E>(), every).is_some();
+        (0..CACHE_LINE / size_of::<E>()).find(has_phase).unwrap_or(0)
+    }
+
+    /// The lanes of the elements in each of the cache lines that have a vector of them, without a phase.
+    const fn lanes<const EVERY: usize>(lanes: usize) -> [u64; EVERY] {
+        let (mut masks, mut i) = ([0; EVERY], 0);
+        while i < lanes {
+            masks[i * EVERY / lanes] |= 1 << (i * EVERY % lanes);
+            i += 1;
+        }
+        masks
+    }
+
+    /// Copies every so-many-th element: whole vectors of them, within each in another order. The first is `phase` elements
+    /// after the beginning of a cache line, fewer than `EVERY` (3: none); or 0, wherever it is.
     ///
     /// # Safety
     ///
     /// AVX-512 must be there, and as many elements from `data` on, of any alignment, of 8 bytes or 4.
     #[inline(always)]
-    pub unsafe fn copy<E: Element, const EVERY: usize>(group: &mut [E], data: *const u8) {
-        let lanes = 64 / size_of::<E>();
-        for (i, vector) in group.chunks_exact_mut(lanes).enumerate() {
-            let data = data.cast::<E>().wrapping_add(i * EVERY * lanes);
+    pub unsafe fn copy<E: Element, const EVERY: usize>(
+        group: &mut [E],
+        data: *const u8,
+        phase: usize,
+    ) {
+        let width = CACHE_LINE / size_of::<E>();
+        let masks = const { lanes::<EVERY>(CACHE_LINE / size_of::<E>()) };
+        let first_line = data.cast::<E>().wrapping_sub(phase);
+        for (i, vector) in group.chunks_exact_mut(width).enumerate() {
+            let line = |k: usize| first_line.wrapping_add((i * EVERY + k) * width);
             // SAFETY: AVX-512 is there.
-            let mut elements = unsafe { _mm512_setzero_si512() };
-            let mut k = 0;
-            while k < EVERY {
-                let (from, mask) = const { loads::<EVERY>(64 / size_of::<E>()) }[k];
-                let data = data.wrapping_add(from);
-                elements = if size_of::<E>() == 8 {
-                    // SAFETY: a masked load reads the lanes of its mask alone: elements that the caller
-                    // vouches for.
-                    unsafe { _mm512_mask_loadu_epi64(elements, mask as u8, data.cast()) }
-                } else {
-                    // SAFETY: as above.
-                    unsafe { _mm512_mask_loadu_epi32(elements, mask as u16, data.cast()) }
-                };
-                k += 1;
+            let nothing = unsafe { _mm512_setzero_si512() };
+            // SAFETY: as above; these lanes are elements, which the caller vouches for; so also below.
+            let mut elements = unsafe { load(nothing, masks[0] << phase, line(0)) };
+            if EVERY == 3 {
+                // Each in lanes of their own.
+                // SAFETY: as above.
+                elements = unsafe { load(elements, masks[1], line(1)) };
+                // SAFETY: as above.
+                elements = unsafe { load(elements, masks[2], line(2)) };
+            } else {
+                // All in the same lanes: but of four lanes in a row each line's elements go to another.
+                macro_rules! permuted {
+                    ($k:literal, $order:literal) => {
+                        // SAFETY: as above.
+                        let more = unsafe { load(nothing, masks[$k] << phase, line($k)) };
+                        let mask = masks[$k] << (phase ^ $k);
+                        // SAFETY: AVX-512 is there.
+                        elements = unsafe { permute::<E, $order>(elements, mask, more) };
+                    };
+                }
+                permuted!(1, 0b10_11_00_01);
+                if EVERY == 4 {
+                    permuted!(2, 0b01_00_11_10);
+                    permuted!(3, 0b00_01_10_11);
+                }
             }
             // SAFETY: `vector` is as large.
             unsafe { _mm512_storeu_si512(vector.as_mut_ptr().cast(), elements) };
+        }
+    }
+
+    /// `elements`, but for the lanes of a mask, which are loaded: only these are read.
+    ///
+    /// # Safety
+    ///
+    /// AVX-512 must be there, and what is at the lanes of the mask.
+    #[inline(always)]
+    unsafe fn load<E>(elements: __m512i, mask: u64, from: *const E) -> __m512i {
+        if size_of::<E>() == 8 {
+            // SAFETY: the caller vouches for it; so also below.
+            unsafe { _mm512_mask_loadu_epi64(elements, mask as u8, from.cast()) }
+        } else {
+            // SAFETY: as above.
+            unsafe { _mm512_mask_loadu_epi32(elements, mask as u16, from.cast()) }
+        }
+    }
+
+    /// `elements`, but for the lanes of a mask, which are those of `more`, four in a row in another order.
+    ///
+    /// # Safety
+    ///
+    /// AVX-512 must be there.
+    #[inline(always)]
+    unsafe fn permute<E, const ORDER: i32>(elements: __m512i, mask: u64, more: __m512i) -> __m512i {
+        if size_of::<E>() == 8 {
+            // SAFETY: it is there; so also below.
+            unsafe { _mm512_mask_permutex_epi64::<ORDER>(elements, mask as u8, more) }
+        } else {
+            // SAFETY: as above.
+            unsafe { _mm512_mask_shuffle_epi32::<ORDER>(elements, mask as u16, more) }
         }
     }
 }
@@ -250,15 +325,17 @@ mod tests {
     use mean_core::levels;
     use std::fmt::Debug;
 
-    /// Elements of `fill` that lie `stride` bytes apart: the line has each of them once, in groups and
-    /// one by one, and nothing of what is between.
-    fn has_all<E: Element + Ord + Debug>(stride: isize, element: impl Fn(u8) -> E) {
+    /// Elements that lie `stride` bytes apart, from so many bytes after a cache line's first on: the line has each of
+    /// them once, in groups and one by one, and nothing of what is between.
+    fn has_all<E: Element + Ord + Debug>(stride: isize, past: usize, element: impl Fn(u8) -> E) {
         for (name, level) in levels() {
             for (groups, len) in [(1, 8), (3, 16), (2, 32), (3, 64)] {
                 let mut tail = [E::zero(); 5];
                 let n = groups * len + tail.len();
-                let mut bytes = vec![0xff_u8; stride.unsigned_abs() * (n - 1) + size_of::<E>()];
-                let first = if stride < 0 { bytes.len() - size_of::<E>() } else { 0 };
+                let extent = stride.unsigned_abs() * (n - 1) + size_of::<E>();
+                let mut bytes = vec![0xff_u8; CACHE_LINE + extent];
+                let begin = (past.wrapping_sub(bytes.as_ptr().addr())) % CACHE_LINE;
+                let first = if stride < 0 { begin + extent - size_of::<E>() } else { begin };
                 let want: Vec<E> = (0..n).map(|i| element(i as u8)).collect();
                 for (i, &x) in want.iter().enumerate() {
                     let at = bytes[first.wrapping_add_signed(stride * i as isize)..].as_mut_ptr();
@@ -278,7 +355,7 @@ mod tests {
                     got.extend_from_slice(&tail);
                     got.sort();
                     let how = format!("{ahead:?}, stride {stride}, {groups} groups of {len}");
-                    assert_eq!(got, want, "{name}, {how}");
+                    assert_eq!(got, want, "{name}, {how}, from {past} on");
                 }
             }
         }
@@ -288,12 +365,38 @@ mod tests {
     fn a_line_has_its_elements_and_no_others() {
         for stride in 8..40 {
             for stride in [stride, -stride] {
-                has_all::<u8>(stride, |i| i);
-                has_all::<u16>(stride, |i| u16::from(i) << 8 | 1);
-                has_all::<u32>(stride, |i| u32::from(i) << 24 | 1);
-                has_all::<u64>(stride, |i| u64::from(i) << 56 | 1);
+                has_all::<u8>(stride, 0, |i| i);
+                has_all::<u16>(stride, 0, |i| u16::from(i) << 8 | 1);
+                for past in 0..CACHE_LINE {
+                    has_all::<u32>(stride, past, |i| u32::from(i) << 24 | 1);
+                    has_all::<u64>(stride, past, |i| u64::from(i) << 56 | 1);
+                }
             }
         }
+    }
+
+    /// Wherever it begins, and if its elements are aligned: vectors that are in as many cache lines as they need.
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn no_load_of_a_line_straddles_two_cache_lines() {
+        fn check<E: Element>() {
+            let (size, lanes) = (size_of::<E>(), CACHE_LINE / size_of::<E>());
+            for (every, past) in (2..=4).flat_map(|every| (0..lanes).map(move |past| (every, past)))
+            {
+                let (address, stride) = (4096 + past * size, every * size);
+                let axis = Axis { len: 100, data: stride as isize, mask: 0, out: 0 };
+                // SAFETY: no element is read.
+                let line = unsafe { Line::<E>::new(std::ptr::without_provenance(address), &axis) };
+                let before = line.before_aligned(CACHE_LINE);
+                assert!(before < lanes && line.before_aligned(CACHE_LINE / 2) == 0);
+                let first = address + before * stride;
+                let last = first + (lanes - 1) * stride;
+                assert_eq!(last / CACHE_LINE - first / CACHE_LINE, every - 1);
+                assert!(masked::phase::<E>(first, every).is_some());
+            }
+        }
+        check::<u32>();
+        check::<u64>();
     }
 
     #[test]

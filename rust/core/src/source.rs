@@ -15,6 +15,11 @@ pub trait Strided<E>: Copy {
     /// The elements from `at` on.
     fn rest(self, at: usize) -> Self;
 
+    /// How many come before the first from which on vectors of so many bytes are best copied: fewer than fill one.
+    fn before_aligned(self, _bytes: usize) -> usize {
+        0
+    }
+
     /// Copies the elements from `at` on, as many as there is room for.
     fn copy(self, at: usize, to: &mut [E]);
 
@@ -315,10 +320,9 @@ impl<E: Float, A: Strided<E>> Source<E> for Copied<A> {
         one[0]
     }
 
-    /// To read none of them.
     #[inline(always)]
-    fn before_aligned(self, _: usize) -> usize {
-        0
+    fn before_aligned(self, bytes: usize) -> usize {
+        self.0.before_aligned(bytes)
     }
 
     #[inline(always)]

@@ -189,6 +189,10 @@ impl<E: Element> Strided<E> for Backwards<'_, E> {
         Self(&self.0[..self.0.len() - at])
     }
 
+    fn before_aligned(self, bytes: usize) -> usize {
+        self.0.len() % (bytes / size_of::<E>())
+    }
+
     fn copy(self, at: usize, to: &mut [E]) {
         let rest = self.rest(at).0;
         to.copy_from_slice(&rest[rest.len() - to.len()..]);
