@@ -790,13 +790,13 @@ def test_one_call_after_the_other_is_by_itself(shape, order):
             for a in (some_gone, all_gone, data, some_gone)
             for options in ({"skipna": True}, {"where": few}, {"where": none, "skipna": True}, {})
         ]
-        first = [check(a, **options) for a, options in calls]
-        messages = []
-        for _ in range(2):
-            again = [warned(partial(compute_mean, a, **options)) for a, options in calls]
-            assert all(same(mean, result) for (mean, _), result in zip(again, first))
-            messages.append([some for _, some in again])
-        assert messages[0] == messages[1]
+        first = [warned(partial(compute_mean, a, **options)) for a, options in calls]
+        checked = [check(a, **options) for a, options in calls]
+        again = [warned(partial(compute_mean, a, **options)) for a, options in calls]
+        for mean, (once, messages), (twice, messages_again) in zip(checked, first, again):
+            assert same(once, mean)
+            assert same(twice, mean)
+            assert messages == messages_again
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

@@ -63,7 +63,7 @@ pub(crate) struct Arrangement<'a> {
     pub joined: Axis,
     /// The axes of the tables.
     pub tables: &'a [Axis],
-    /// Of a table; or of the columns that are in hand at first, as many as ever are.
+    /// Of a table, or if that is too wide of the columns that are in hand at first.
     pub shape: Shape,
     pub elements: Way,
     pub masks: Way,
@@ -170,8 +170,6 @@ struct Joined<'a> {
     parts: usize,
 }
 
-const ONE: Axis = Axis { len: 1, data: 0, mask: 0, out: 0 };
-
 impl<'a, 'b> Cells<'a, 'b> {
     fn of<E>(source: &'b Source<'b>, cells: &'a [Axis], first: Place) -> Option<Self> {
         let (&columns, tables) = cells.split_last()?;
@@ -180,7 +178,7 @@ impl<'a, 'b> Cells<'a, 'b> {
         if n as u64 > MOST_ROWS || source.skip.is_some_and(|other| other != 0) {
             return None;
         }
-        let run = source.axes.last().copied().unwrap_or(ONE);
+        let run = source.axes.last().copied().unwrap_or(Axis::ONE);
         let size = size_of::<E>() as isize;
         let plain =
             !source.swapped && source.is_aligned::<E>(first, source.axes.iter().chain(cells));
@@ -201,7 +199,7 @@ impl<'a, 'b> Cells<'a, 'b> {
         if !(apart || run.len <= few || columns.data < run.data) {
             return None;
         }
-        let (mut axis, mut tables, mut continues, mut parts) = (ONE, self.tables, false, 1);
+        let (mut axis, mut tables, mut continues, mut parts) = (Axis::ONE, self.tables, false, 1);
         if let Some((&last, others)) = self.tables.split_last() {
             // (Complex numbers: of each cell, both parts in turn.)
             let in_turn =

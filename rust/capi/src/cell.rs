@@ -69,8 +69,7 @@ impl<'a, E: Element> Cell<'a, E> {
         cells: &'a [Axis],
         first: Place,
     ) -> Self {
-        const ONE: Axis = Axis { len: 1, data: 0, mask: 0, out: 0 };
-        let (&inner, outer) = source.axes.split_last().unwrap_or((&ONE, &[]));
+        let (&inner, outer) = source.axes.split_last().unwrap_or((&Axis::ONE, &[]));
         let size = size_of::<E>();
         let plain = source.is_plain();
         let side_by_side = inner.len == 1 || inner.data == size as isize;

@@ -18,6 +18,9 @@ pub(crate) struct Axis {
 }
 
 impl Axis {
+    /// An axis of one element.
+    pub const ONE: Self = Self { len: 1, data: 0, mask: 0, out: 0 };
+
     /// Whether this axis and the one inside it are but one longer axis.
     fn continues(&self, inner: &Self) -> bool {
         let joins = |outer: isize, inner_stride: isize| {

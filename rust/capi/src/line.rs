@@ -96,7 +96,7 @@ impl<E: Element> Line<E> {
             let first = self.place(range.start..range.start).addr();
             macro_rules! masked {
                 ($every:literal) => {{
-                    let phase = masked::phase::<E>(first, $every).unwrap_or(0);
+                    let phase = masked::Phase::<$every>::of::<E>(first);
                     self.fill_groups(
                         ahead,
                         range,
@@ -153,9 +153,16 @@ impl<E: Element> Strided<E> for Line<E> {
 
     #[inline(always)]
     fn before_aligned(self, bytes: usize) -> usize {
+        // (Only AVX-512 has vectors of so many bytes.)
         #[cfg(target_arch = "x86_64")]
-        if let (CACHE_LINE, Some(every)) = (bytes, masked::every::<E>(self.stride)) {
-            return masked::before_phase::<E>(self.data.addr(), every);
+        if bytes == CACHE_LINE {
+            let address = self.data.addr();
+            return match masked::every::<E>(self.stride) {
+                Some(2) => masked::Phase::<2>::before::<E>(address),
+                Some(3) => masked::Phase::<3>::before::<E>(address),
+                Some(4) => masked::Phase::<4>::before::<E>(address),
+                _ => 0,
+            };
         }
         let _ = bytes; // elsewhere
         0
@@ -193,8 +200,8 @@ fn prefetch(place: *const u8, is_far: bool) {
     let _ = (place, is_far);
 }
 
-/// Loads of whole cache lines that leave out what is between the elements: these bytes may be another's, or not be
-/// there.
+/// Loads of whole cache lines, if elements are aligned, that leave out what is between these: such bytes may be
+/// another's, or not be there.
 #[cfg(target_arch = "x86_64")]
 mod masked {
     use mean_core::{Element, CACHE_LINE};
@@ -206,25 +213,40 @@ mod masked {
     /// Of how many elements side by side a line has one, where a load has at least two of these.
     pub fn every<E>(stride: isize) -> Option<usize> {
         let (size, stride) = (size_of::<E>(), usize::try_from(stride).ok()?);
-        let every = stride / size;
-        let is_whole = stride % size == 0 && matches!(size, 4 | 8);
-        (is_whole && matches!(every, 2..=4)).then_some(every)
+        let (every, is_whole) = (stride / size, stride.is_multiple_of(size));
+        (is_whole && matches!((size, every), (4 | 8, 2..=4))).then_some(every)
     }
 
-    /// Where in its cache line the element at `address` is, in elements, if a vector of those from there on is in as many
-    /// cache lines as elements are `every` apart: no load straddles two.
-    pub fn phase<E>(address: usize, every: usize) -> Option<usize> {
-        let (size, past) = (size_of::<E>(), address % CACHE_LINE);
-        // (What is loaded of every third element fills each lane once, if it begins with the first.)
-        let phases = if every == 3 { 1 } else { every };
-        (past % size == 0 && past / size < phases).then_some(past / size)
-    }
+    /// Where in its cache line the first of some elements is, of which a line has one in `EVERY`.
+    #[derive(Clone, Copy)]
+    pub struct Phase<const EVERY: usize>(usize);
 
-    /// How many elements come before the first with a phase; 0 if none has one.
-    pub fn before_phase<E>(address: usize, every: usize) -> usize {
-        let has_phase =
-            |k: &usize| phase::<E>(address + k * every * size_of::<E>(), every).is_some();
-        (0..CACHE_LINE / size_of::<E>()).find(has_phase).unwrap_or(0)
+    impl<const EVERY: usize> Phase<EVERY> {
+        /// Of the elements from `address` on; 0 where vectors of them would be in more cache lines than `EVERY`: then
+        /// loads straddle two.
+        pub fn of<E>(address: usize) -> Self {
+            Self(Self::find::<E>(address).unwrap_or(0))
+        }
+
+        fn find<E>(address: usize) -> Option<usize> {
+            let (size, past) = (size_of::<E>(), address % CACHE_LINE);
+            // (Of every third all would do, but for each the lanes of each cache line are others.)
+            let phases = if EVERY == 3 { 1 } else { EVERY };
+            (past.is_multiple_of(size) && past / size < phases).then_some(past / size)
+        }
+
+        /// How many elements come before the first that has one; 0 if none has.
+        pub fn before<E>(address: usize) -> usize {
+            let step = EVERY * size_of::<E>();
+            let has_one = |k: &usize| Self::find::<E>(address + k * step).is_some();
+            (0..CACHE_LINE / size_of::<E>()).find(has_one).unwrap_or(0)
+        }
+
+        /// What the first load is of: a cache line, if there is a phase.
+        #[inline(always)]
+        pub fn first_line<E>(self, data: *const u8) -> *const E {
+            data.cast::<E>().wrapping_sub(self.0)
+        }
     }
 
     /// The lanes of the elements in each of the cache lines that have a vector of them, without a phase.
@@ -237,8 +259,7 @@ mod masked {
         masks
     }
 
-    /// Copies every so-many-th element: whole vectors of them, within each in another order. The first is `phase` elements
-    /// after the beginning of a cache line, fewer than `EVERY` (3: none); or 0, wherever it is.
+    /// Copies every so-many-th element: whole vectors of them, within each in another order.
     ///
     /// # Safety
     ///
@@ -247,11 +268,12 @@ mod masked {
     pub unsafe fn copy<E: Element, const EVERY: usize>(
         group: &mut [E],
         data: *const u8,
-        phase: usize,
+        phase: Phase<EVERY>,
     ) {
         let width = CACHE_LINE / size_of::<E>();
         let masks = const { lanes::<EVERY>(CACHE_LINE / size_of::<E>()) };
-        let first_line = data.cast::<E>().wrapping_sub(phase);
+        // (Of the lanes of each load the phase shifts none into the next: it is less than `EVERY`, and 0 for 3.)
+        let (first_line, phase) = (phase.first_line::<E>(data), phase.0);
         for (i, vector) in group.chunks_exact_mut(width).enumerate() {
             let line = |k: usize| first_line.wrapping_add((i * EVERY + k) * width);
             // SAFETY: AVX-512 is there.
@@ -375,28 +397,39 @@ mod tests {
         }
     }
 
-    /// Wherever it begins, and if its elements are aligned: vectors that are in as many cache lines as they need.
+    /// Wherever aligned elements begin, the first load after those before is of a cache line, and there is an element of a
+    /// vector in each of as many cache lines as there are loads.
     #[test]
     #[cfg(target_arch = "x86_64")]
-    fn no_load_of_a_line_straddles_two_cache_lines() {
-        fn check<E: Element>() {
+    fn no_load_straddles_two_cache_lines() {
+        fn check<E: Element, const EVERY: usize>() {
             let (size, lanes) = (size_of::<E>(), CACHE_LINE / size_of::<E>());
-            for (every, past) in (2..=4).flat_map(|every| (0..lanes).map(move |past| (every, past)))
-            {
-                let (address, stride) = (4096 + past * size, every * size);
+            for past in 0..CACHE_LINE {
+                let (address, stride) = (4096 + past, EVERY * size);
                 let axis = Axis { len: 100, data: stride as isize, mask: 0, out: 0 };
                 // SAFETY: no element is read.
                 let line = unsafe { Line::<E>::new(std::ptr::without_provenance(address), &axis) };
+                assert_eq!(line.before_aligned(CACHE_LINE / 2), 0);
                 let before = line.before_aligned(CACHE_LINE);
-                assert!(before < lanes && line.before_aligned(CACHE_LINE / 2) == 0);
+                if past % size != 0 {
+                    assert_eq!(before, 0);
+                    continue;
+                }
+                assert!(before < lanes);
                 let first = address + before * stride;
+                let phase = masked::Phase::<EVERY>::of::<E>(first);
+                let first_line = phase.first_line::<E>(std::ptr::without_provenance(first)).addr();
+                assert_eq!(first_line, first / CACHE_LINE * CACHE_LINE);
                 let last = first + (lanes - 1) * stride;
-                assert_eq!(last / CACHE_LINE - first / CACHE_LINE, every - 1);
-                assert!(masked::phase::<E>(first, every).is_some());
+                assert_eq!((last - first_line) / CACHE_LINE, EVERY - 1);
             }
         }
-        check::<u32>();
-        check::<u64>();
+        check::<u32, 2>();
+        check::<u32, 3>();
+        check::<u32, 4>();
+        check::<u64, 2>();
+        check::<u64, 3>();
+        check::<u64, 4>();
     }
 
     #[test]

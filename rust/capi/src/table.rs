@@ -146,11 +146,11 @@ impl<E: Element> Rows<E> for Table<'_, E> {
         // SAFETY: n times the axis of the columns are elements of the cells, native and aligned, one after
         // the other (`pitch`), for which `new`'s caller vouches; and each of the rows is `copies` times that axis.
         let data = unsafe { from_raw_parts(start, whole * pitch) };
-        let apart = whole / ROWS;
-        if self.reading == Reading::Long && columns == (0..pitch) && rows.end <= apart * ROWS {
+        let eighth = whole / ROWS;
+        if self.reading == Reading::Long && columns == (0..pitch) && rows.end <= eighth * ROWS {
             // From each eighth of the table the next row: so what is read are eight streams without an end.
             let first = rows.start / ROWS;
-            return Lines::Apart(std::array::from_fn(|i| &data[(first + i * apart) * pitch..]));
+            return Lines::Apart(std::array::from_fn(|i| &data[(first + i * eighth) * pitch..]));
         }
         let data = &data[rows.start * pitch..rows.end * pitch];
         Lines::Dense { data, pitch, first: self.grid.slab + columns.start }

@@ -44,7 +44,7 @@
 //! number, is harmless. It could do harm only where m is a midpoint and S / n is not, for RN is
 //! monotone. But y = m n has at most 53 bits for n < 2^(52-P), so it is a float64, and S is another. If
 //! y is a power of two, so are m and n, and S / n was exact. If not, |S / n - m| >= ulp(y) / n > e |m| >=
-//! ulp(m) / 2. So m is not what S / n rounds to. (Here n <= 8.)
+//! ulp(m) / 2. So m is not what S / n rounds to. (Here n is at most 64: of more, nobody looks at what is dropped.)
 //!
 //! # Ties
 //!

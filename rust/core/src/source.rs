@@ -45,7 +45,7 @@ pub(crate) trait Source<E: Float>: Copy {
     /// One element, or zero where it does not count.
     fn get(self, at: usize) -> E;
 
-    /// How many come before the first that is aligned to `bytes`.
+    /// How many come before the first from which on vectors of so many bytes are best loaded: less than a group.
     fn before_aligned(self, bytes: usize) -> usize;
 
     /// All of it as a slice, if it is one.
@@ -345,6 +345,7 @@ impl<E: Float, A: Strided<E>> Source<E> for Copied<A> {
     #[inline(always)]
     fn part<S: Simd, F: Holds<E>>(self, simd: S, range: Range<usize>) -> ([F::Native<S>; 4], u64) {
         let mut four = [E::from_bits(0); LARGEST_GROUP];
+        debug_assert!(range.len() < 4 * F::Native::<S>::LEN);
         self.0.copy(range.start, &mut four[..range.len()]);
         (F::load(simd, &four[..4 * F::Native::<S>::LEN]), 0)
     }

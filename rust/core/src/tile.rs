@@ -104,8 +104,9 @@ pub trait Rows<E> {
     /// follows them in the array is not read.
     fn rows(&mut self, rows: Range<usize>, columns: Range<usize>) -> [&[E]; ROWS];
 
-    /// The same, perhaps in one, and in an order of the table's: [`ROWS`] and then the next, or those that are left.
-    /// Asked for where the next rows are not.
+    /// The same, perhaps in one, or longer than `columns`. Which of its rows these are is for the table to say: it is
+    /// asked for the first [`ROWS`], then for the next, at last for those that are left, and each is to come once. (Where
+    /// rows are read [`Reading::Far`], [`Rows::rows_and_next`] is asked instead.)
     fn lines(&mut self, rows: Range<usize>, columns: Range<usize>) -> Lines<'_, E> {
         Lines::Apart(self.rows(rows, columns))
     }
@@ -147,7 +148,7 @@ pub trait Rows<E> {
 /// Some rows: each by itself, or all in one, so that a step from row to row needs nothing but registers.
 #[derive(Clone, Copy, Debug)]
 pub enum Lines<'a, E> {
-    /// As [`Rows::rows`]; what follows a row may be asked for.
+    /// As [`Rows::rows`], but a row may go on: what follows is perhaps asked for early, and never added.
     Apart([&'a [E]; ROWS]),
     /// As many as were asked for, one after the other, and nothing between them.
     Dense {
@@ -161,7 +162,7 @@ pub enum Lines<'a, E> {
 }
 
 impl<'a, E> Lines<'a, E> {
-    /// As [`Rows::rows`], of so many columns.
+    /// Rows of so many columns, or longer.
     fn rows(&self, columns: usize) -> [&'a [E]; ROWS] {
         match *self {
             Self::Apart(rows) => rows,
@@ -348,7 +349,7 @@ fn means_by<
                 // (So few rows carry nothing: the two parts are the whole sum, and n divides it exactly.)
                 debug_assert!(!FLAG || COUNTED || !plan.carries);
                 let exact =
-                    FLAG && TWO && !COUNTED && n.is_power_of_two() && sums.drop_nothing(simd);
+                    FLAG && !COUNTED && (!TWO || n.is_power_of_two()) && sums.drop_nothing(simd);
                 let means = &mut results.means[first..end];
                 open = certify::<S, E, W>(
                     if whole { &mut *means } else { &mut proved },
@@ -1009,7 +1010,8 @@ impl<S: Simd, const W: usize> Lanes<S, W> {
                     self.dropped |= bits::<S>(kept) ^ bits::<S>(r);
                 }
             } else if FLAG {
-                self.dropped |= bits::<S>(add(x, t1 - t));
+                // (Of -0 it differs in the sign, which no comparison with 0 sees.)
+                self.dropped |= bits::<S>(t - t1) ^ bits::<S>(x);
             }
         }
     }
