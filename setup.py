@@ -48,8 +48,8 @@ setup(
             path="rust/capi/Cargo.toml",
             binding=Binding.NoBinding,
             cargo_manifest_args=["--locked"],
-            # Both kinds, as Cargo.toml says: else cargo compiles all of it again for a static one. (The first is
-            # what setuptools-rust takes.)
+            # Both kinds, as Cargo.toml says: else cargo compiles all of it again for a static one.
+            # (setuptools-rust takes the first.)
             args=["--crate-type", "cdylib,staticlib"],
             debug=False,
         )

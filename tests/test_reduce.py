@@ -793,9 +793,9 @@ def test_one_call_after_the_other_is_by_itself(shape, order):
         first = [warned(partial(compute_mean, a, **options)) for a, options in calls]
         checked = [check(a, **options) for a, options in calls]
         again = [warned(partial(compute_mean, a, **options)) for a, options in calls]
-        for mean, (once, messages), (twice, messages_again) in zip(checked, first, again):
-            assert same(once, mean)
-            assert same(twice, mean)
+        for result, (once, messages), (twice, messages_again) in zip(checked, first, again):
+            assert same(once, result)
+            assert same(twice, result)
             assert messages == messages_again
 
 
