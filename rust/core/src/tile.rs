@@ -111,12 +111,12 @@ pub trait Rows<E> {
         Lines::Apart(self.rows(rows, columns))
     }
 
-    /// What the table before worked in, of any length, with anything in it: it need not be zeros again.
+    /// What a table before worked in, of any length, with anything in it: it need not be zeros again.
     fn take_memory(&mut self) -> Vec<f64> {
         vec![]
     }
 
-    /// For the next table.
+    /// For a table to come.
     fn keep_memory(&mut self, _memory: Vec<f64>) {}
 
     /// [`Rows::rows`], and a truth value for each element, 0 where it does not count; or none where it is not for a
@@ -316,7 +316,10 @@ fn means_by<
     let kept = if shape.is_one_block() { MOST } else { tile + 2 * MOST };
     let mut memory = table.take_memory();
     let slots = SLOTS + usize::from(COUNTED);
-    memory.resize(kept * slots + CACHE_LINE / 8, 0.0);
+    let room = kept * slots + CACHE_LINE / 8;
+    if memory.len() < room {
+        memory.resize(room, 0.0);
+    }
     let past = memory.as_ptr().addr() % CACHE_LINE / 8;
     let (states, counts) = memory[CACHE_LINE / 8 - past..].split_at_mut(kept * SLOTS);
     let all = Divisor::<S>::all(simd, n);
