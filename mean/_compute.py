@@ -98,7 +98,7 @@ _SHORT_CUTS = _short_cuts()
 _FLOAT64, _BOOL = np.dtype(np.float64), np.dtype(np.bool_)
 _OF_FLOAT64 = _SHORT_CUTS[_FLOAT64]
 #: Up to so many elements that are not of C order are sooner copied than described.
-_WORTH_COPYING = 1000
+_WORTH_COPYING = 4000
 _from_buffer, _mean_run, _ndarray = ffi.from_buffer, lib.mean_run, np.ndarray
 
 
