@@ -49,7 +49,7 @@ setup(
             binding=Binding.NoBinding,
             cargo_manifest_args=["--locked"],
             # Both kinds, as Cargo.toml says: else cargo compiles all of it again for a static one.
-            # (setuptools-rust takes the first.)
+            # (setuptools-rust takes the first; the second costs no time that could be measured.)
             args=["--crate-type", "cdylib,staticlib"],
             debug=False,
         )

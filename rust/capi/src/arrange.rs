@@ -86,8 +86,7 @@ impl<'a> Arrangement<'a> {
         first: Place,
         format: Binary,
     ) -> Option<Self> {
-        let axes = source.axes.iter().chain(cells);
-        let bytes = axes.fold(size_of::<E>(), |bytes, axis| bytes.saturating_mul(axis.len));
+        let all = source.axes.iter().chain(cells);
         let cells = Cells::of::<E>(source, cells, first)?;
         let joined = cells.joined(|n| E::takes_rows(level, n, format))?;
         let (mut shape, elements) = cells.shape(&joined);
@@ -101,6 +100,7 @@ impl<'a> Arrangement<'a> {
         {
             return None;
         }
+        let bytes = all.fold(size_of::<E>(), |bytes, axis| bytes.saturating_mul(axis.len));
         let row = width * shape.copies;
         let all_in_place = source.all_count() && elements.in_place;
         let dense = all_in_place && source.axes.len() == 1 && cells.rows_follow(width);
