@@ -124,7 +124,7 @@ def skips(rounds):
 
 
 def small(rounds):
-    """Yield the figures of a small array with axes, another result, a mask and a NaN to skip."""
+    """Yield the figures of small arrays: axes, another result, a mask, a NaN to skip, a view."""
     a = np.random.default_rng(0).random((3, 4))
     half = a < 0.5
     for axis in 0, 1:
@@ -135,6 +135,8 @@ def small(rounds):
     yield compare("where", a, "numpy", 2, 4, rounds, where=half)
     a[1, 2] = np.nan
     yield compare("skipna", a, "np.nanmean", 2, 4, rounds, np.nanmean, SKIPPING)
+    view = np.random.default_rng(0).random(4000)[::2]
+    yield compare("a[::2]", view, "numpy", 1.1, 1.5, rounds)
 
 
 def figures(rounds):
