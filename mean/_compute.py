@@ -218,6 +218,7 @@ def compute_mean(
         if given.masked or given.valid is not None:
             some = given
     if some is None and where is True and not skipna and dtype is None and out is None:
+        data = strides = plan = None
         if axis is None and not keepdims:
             try:
                 short_cut = _OF_FLOAT64 if a.dtype is _FLOAT64 else _SHORT_CUTS.get(a.dtype)
@@ -231,13 +232,18 @@ def compute_mean(
             except ValueError:  # not of C order
                 if a.size <= _WORTH_COPYING:
                     return compute_mean(np.ascontiguousarray(a))
+                data, strides = _place(a)
         if (axis is None or type(axis) is int) and (keepdims is False or keepdims is True):
             try:
-                data = _from_buffer(a)
-                plans = _PLANS[a.shape, a.dtype, axis, keepdims, None, False, None, None, None]
+                if data is None:
+                    data = _from_buffer(a)
+            except (TypeError, ValueError):  # not of C order, or what Python's buffers do not know
+                data, strides = _place(a)
+            try:
+                plans = _PLANS[a.shape, a.dtype, axis, keepdims, strides, False, None, None, None]
                 plan = plans.pop()
-            except (KeyError, IndexError, TypeError, ValueError):  # no such plan, no C order ...
-                plan = None
+            except (KeyError, IndexError, TypeError):  # no such plan, or no hash
+                pass
             if plan is not None:
                 means = plan.means(data)
                 result = means if plan.finish is None else plan.finish(means)
