@@ -104,11 +104,7 @@ impl<'a> Arrangement<'a> {
         let row = width * shape.copies;
         let all_in_place = source.all_count() && elements.in_place;
         let dense = all_in_place && source.axes.len() == 1 && cells.rows_follow(width);
-        let reading = if all_in_place && axis.len == 1 && row >= WIDE {
-            Reading::of(bytes)
-        } else {
-            Reading::Near
-        };
+        let reading = Reading::of(bytes, all_in_place && axis.len == 1 && row >= WIDE);
         // (Runs may overlap: then all of them are near.)
         let from_run_to_run = if parts == 1 { cells.columns.data } else { axis.data };
         let run = (parts * cells.run.len).saturating_mul(size_of::<E>());

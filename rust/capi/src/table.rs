@@ -268,11 +268,12 @@ mod tests {
         ];
         for (name, level) in levels() {
             for shape in shapes {
-                let [near, long, far] = [Reading::Near, Reading::Long, Reading::Far]
-                    .map(|reading| means(level, &data, shape, reading));
+                let [near, third, long, far] =
+                    [Reading::Near, Reading::Third, Reading::Long, Reading::Far]
+                        .map(|reading| means(level, &data, shape, reading));
                 assert_eq!(near.len(), shape[0] * shape[2]);
                 for (i, &mean) in near.iter().enumerate() {
-                    for other in [long[i], far[i]] {
+                    for other in [third[i], long[i], far[i]] {
                         let proved = mean != 0 && other != 0;
                         assert!(!proved || other == mean, "{name}, {shape:?}, column {i}");
                     }

@@ -31,7 +31,7 @@
 //! RN(m + g), and these to the format. The first two move each end by less than 3 e |q|, so the radius
 //! is larger by 4 e |q|: then the ends in float64 enclose S / n, and rounding them again is monotone.
 //!
-//! An exact sum may have any grid (`few.rs`). Then what underflows, w inv and g, does so by less than
+//! An exact sum may have any grid. Then what underflows, w inv and g, does so by less than
 //! 2^-1073. That matters only within as much of a midpoint of q's neighbours, which is a multiple of
 //! 2^-905: there |c| is at least 2^-906, and g, then above 2^-960, leaves it room.
 //!
@@ -253,7 +253,7 @@ impl<S: Simd> Total<S> {
         Self { high, low, doubt: None }.mean_of_each::<E, true>(simd, n, true)
     }
 
-    /// The same of exact sums of few elements: as `few.rs` has them, or of 2^k, in two parts.
+    /// The same of exact sums of few elements, in two parts, as `few.rs` or the windows have them.
     #[inline(always)]
     pub fn mean_of_exact<E: Float>(
         simd: S,

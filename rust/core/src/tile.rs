@@ -92,7 +92,7 @@ pub const WORTH_A_COPY: usize = 32;
 /// waits for; and where there is much to read it comes best in long rows.)
 const WIDE: [(usize, usize); 4] = [(MOST, WORTH_A_COPY), (128, 128), (512, 256), (TILE, 512)];
 /// With so many rows or fewer, two of them tell the anchors, 2^SLACK higher: a second look at all
-/// costs more.
+/// costs more. (But not where some do not count: two are often zeros.)
 const FEWER: usize = 16;
 const SLACK: i32 = 4;
 /// In a tile of fewer groups one more costs what alignment spares.
@@ -237,13 +237,11 @@ pub(crate) fn means_of_columns<E: Float>(
     assert!(means.len() == shape.columns && shape.n > 0 && shape.rows as u64 <= MOST_ROWS);
     assert!(shape.copies == 1 || shape.copies * shape.columns <= TILE);
     // What a table leaves over of a group is added for nothing: so of a narrow one groups are half as wide.
-    let by_vector = !is_few::<E>(table, shape)
-        && !E::BINARY.is_narrow()
-        && !shape.grouped
-        && shape.counted.is_none();
     let level = match level {
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-        Level::Avx512(_) if !by_vector && shape.columns * shape.copies < MOST => {
+        Level::Avx512(_)
+            if !is_by_vector::<E>(table, shape) && shape.columns * shape.copies < MOST =>
+        {
             level.as_avx2().map_or(level, |simd| simd.level())
         }
         _ => level,
@@ -257,6 +255,16 @@ pub(crate) fn means_of_columns<E: Float>(
 fn is_few<E: Float>(table: &dyn Rows<E>, shape: Shape) -> bool {
     let long = !E::BINARY.is_narrow() && table.reading() == Reading::Long;
     shape.n <= if long { FEW_OF_LONG } else { FEW }
+}
+
+/// Whether a group is one vector, if that is a cache line: from memory, four at once take half as long again on Zen 4.
+/// From a near cache four are faster, if they are filled, since what is added to one has to wait for what was; and where
+/// copies of a column are side by side, and are to be put together in the end.
+fn is_by_vector<E: Float>(table: &dyn Rows<E>, shape: Shape) -> bool {
+    let is_plain = !E::BINARY.is_narrow() && shape.counted.is_none() && !shape.grouped;
+    let is_filled = shape.columns * shape.copies >= 2 * MOST;
+    let four = table.reading() == Reading::Near && is_filled;
+    is_plain && !four && !is_few::<E>(table, shape)
 }
 
 #[inline(always)]
@@ -279,9 +287,9 @@ fn means_at<S: Simd, E: Float>(
         // (With the flag, whatever their number: few of them may count.)
         (_, false) if shape.counted.is_some() => means_by!(4, true, true, true),
         (_, true) if shape.counted.is_some() => means_by!(4, true, false, true),
-        // One vector that is a cache line: from memory, four at once take half as long again on Zen 4. (Where copies
-        // of a column are side by side, and are to be put together in the end, four are faster.)
-        (false, false) if S::f64s::LEN == 8 && !shape.grouped => means_by!(1, false, true, false),
+        (false, false) if S::f64s::LEN == 8 && is_by_vector::<E>(table, shape) => {
+            means_by!(1, false, true, false)
+        }
         (false, false) => means_by!(4, false, true, false),
         (true, false) => means_by!(4, true, true, false),
         (false, true) => means_by!(4, false, false, false),
@@ -349,10 +357,9 @@ fn means_by<
             let mut open = u64::MAX;
             if has_fma(simd) {
                 let whole = end - first == group;
-                // (So few rows carry nothing: the two parts are the whole sum, and n divides it exactly.)
+                // (So few rows carry nothing: the two parts are the whole sum.)
                 debug_assert!(!FLAG || COUNTED || !plan.carries);
-                let exact =
-                    FLAG && !COUNTED && (!TWO || n.is_power_of_two()) && sums.drop_nothing(simd);
+                let exact = FLAG && !COUNTED && sums.drop_nothing(simd);
                 let means = &mut results.means[first..end];
                 open = certify::<S, E, W>(
                     if whole { &mut *means } else { &mut proved },
@@ -577,7 +584,7 @@ impl Plan {
         let least = usize::BITS - (shape.rows + ROWS).leading_zeros();
         let l = if least <= most { least.max(5) as i32 } else { long };
         let segment = (1 << l) - ROWS;
-        let two_rows = shape.rows <= FEWER;
+        let two_rows = shape.rows <= FEWER && shape.counted.is_none();
         let slack = if two_rows { SLACK } else { 0 };
         let second = if TWO { 52 - l } else { 0 };
         Self {
@@ -821,7 +828,7 @@ fn sweep<
                 lines
             };
             let early = match reading {
-                Reading::Near => Early::Nothing,
+                Reading::Near | Reading::Third => Early::Nothing,
                 Reading::Long => Early::Following,
                 Reading::Far => Early::next(&next),
             };

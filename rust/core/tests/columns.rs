@@ -187,7 +187,7 @@ impl<F: Tested> Table<F> {
             check("in place", &mut InPlace(self, Reading::Far), shape);
             check("in place, long", &mut InPlace(self, Reading::Long), shape);
             if self.gap == 0 {
-                for reading in [Reading::Near, Reading::Long] {
+                for reading in [Reading::Near, Reading::Third, Reading::Long] {
                     let mut table = Contiguous::new(&self.data, columns, reading);
                     let wide = table.shape();
                     check(&format!("dense, {reading:?}"), &mut table, wide);
@@ -206,7 +206,7 @@ impl<F: Tested> Table<F> {
                 let row = |row| (0..columns).flat_map(move |c| part(row, c)).copied();
                 let data: Vec<F> = (0..rows).flat_map(row).collect();
                 let shape = Shape { rows, columns, copies, grouped: true, n, counted: None };
-                for reading in [Reading::Near, Reading::Long] {
+                for reading in [Reading::Near, Reading::Third, Reading::Long] {
                     let mut table = Contiguous { data: &data, shape, reading, last: vec![] };
                     check(&format!("grouped, {reading:?}"), &mut table, shape);
                 }
@@ -682,7 +682,7 @@ fn groups_that_begin_with_a_cache_line<F: Tested>() {
                 let data = &mut memory[first..][..table.data.len()];
                 data.copy_from_slice(&table.data);
                 for (name, level) in levels() {
-                    for reading in [Reading::Near, Reading::Long] {
+                    for reading in [Reading::Near, Reading::Third, Reading::Long] {
                         let what = format!("{first} before, {reading:?}, level {name}");
                         let mut rows = Contiguous::new(data, columns, reading);
                         let shape = rows.shape();
