@@ -56,8 +56,14 @@ def axes(rounds):
 
 
 def tables(rounds):
-    """Yield the figures of many small tables."""
+    """Yield the figures of tables in the second cache, of mostly zeros, and of many small ones."""
     rng = np.random.default_rng(0)
+    for dtype, reach in ("float64", 0.85), ("float32", 0.65):
+        a = rng.random((100, 1000), dtype)
+        yield compare("axis 0", a, "numpy", reach, 1, rounds, memory=a, axis=0)
+    a = rng.random((24, 10000))
+    a[rng.random(a.shape) < 0.7] = 0
+    yield compare("axis 0, mostly zeros", a, "numpy", 0.65, 1, rounds, memory=a, axis=0)
     for shape in (16384, 2, 2), (4096, 4, 3), (2048, 4, 8), (512, 8, 16):
         a = rng.random(shape)
         yield compare("axis 1", a, "numpy", 2, 4, rounds, memory=a, axis=1)

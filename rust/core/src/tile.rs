@@ -91,9 +91,8 @@ pub const WORTH_A_COPY: usize = 32;
 /// How wide it is made, if that leaves so many rows. (A group is to be filled; some more hide what each of them
 /// waits for; and where there is much to read it comes best in long rows.)
 const WIDE: [(usize, usize); 4] = [(MOST, WORTH_A_COPY), (128, 128), (512, 256), (TILE, 512)];
-/// With so many rows or fewer, two of them tell the anchors, 2^SLACK higher: a second look at all
-/// costs more. (But not where some do not count: two are often zeros.)
-const FEWER: usize = 16;
+/// In a table of few rows ([`FEW`]), two of them tell the anchors, 2^SLACK higher: a second look at all of the first
+/// block costs up to a tenth. (Where not all count, two are often zeros, and all are at hand.)
 const SLACK: i32 = 4;
 /// In a tile of fewer groups one more costs what alignment spares.
 const WORTH_ALIGNING: usize = 8;
@@ -584,7 +583,7 @@ impl Plan {
         let least = usize::BITS - (shape.rows + ROWS).leading_zeros();
         let l = if least <= most { least.max(5) as i32 } else { long };
         let segment = (1 << l) - ROWS;
-        let two_rows = shape.rows <= FEWER && shape.counted.is_none();
+        let two_rows = shape.rows as u64 <= FEW && shape.counted.is_none();
         let slack = if two_rows { SLACK } else { 0 };
         let second = if TWO { 52 - l } else { 0 };
         Self {
@@ -798,7 +797,7 @@ fn sweep<
     let tiles = groups_in_all.div_ceil(reading.tile() / group).max(1);
     let groups_of_tile = groups_in_all.div_ceil(tiles).max(1);
     let mut padded = [[E::signed(false, 0); MOST]; ROWS];
-    let mut few = Few::new();
+    let (mut few, mut guess) = (Few::new(), 0.0);
     let is_far = reading == Reading::Far;
     let tile = |first_group: usize| {
         let end = columns.min((first_group + groups_of_tile) * group);
@@ -855,7 +854,8 @@ fn sweep<
                     }
                     let index = if shape.is_one_block() { 0 } else { i };
                     let state = &mut states[index * SLOTS * group..][..SLOTS * group];
-                    begin::<S, E, W, FLAG, TWO>(simd, rows, at, state, plan);
+                    let guess = FLAG.then_some(&mut guess);
+                    begin::<S, E, W, FLAG, TWO>(simd, rows, at, state, plan, guess);
                     let some = rows.iter().copied();
                     if !add_rows::<S, E, W, FLAG, TWO>(simd, some, early, at, state, plan) {
                         simd.vectorize(
@@ -1027,7 +1027,27 @@ impl<S: Simd, const W: usize> Lanes<S, W> {
     }
 }
 
-/// Finds the anchors of a group.
+/// Puts a guess in the place of those anchors that are the lowest.
+#[inline(always)]
+fn guessed<S: Simd, const W: usize>(simd: S, a1: &mut [S::f64s; W], lowest: f64, guess: &mut f64) {
+    let [lowest, most] = [lowest, f64::MAX].map(|x| S::f64s::splat(simd, x));
+    let mut least = most;
+    for a1 in &*a1 {
+        least = least.min(a1.simd_gt(lowest).select(*a1, most)); // (not NaN)
+    }
+    let least = least.reduce_min();
+    if least < f64::MAX {
+        *guess = least;
+    }
+    let guess = S::f64s::splat(simd, *guess).max(lowest);
+    for a1 in a1 {
+        *a1 = a1.simd_eq(lowest).select(guess, *a1);
+    }
+}
+
+/// Finds the anchors of a group. Where the rows that tell them hold zeros alone, the lowest is right if all of the column
+/// does, and proves so. If the flag sees that anyway, the lowest of the group's others is a better `guess` (or that of a
+/// group before): of columns that are mostly zeros, no lane has to leave it.
 #[inline(always)]
 pub(crate) fn begin<S: Simd, E: Float, const W: usize, const FLAG: bool, const TWO: bool>(
     simd: S,
@@ -1035,15 +1055,27 @@ pub(crate) fn begin<S: Simd, E: Float, const W: usize, const FLAG: bool, const T
     at: usize,
     state: &mut [f64],
     plan: &Plan,
+    guess: Option<&mut f64>,
 ) {
     let splat = |x: f64| S::f64s::splat(simd, x);
     let zeros = [splat(0.0); W];
-    let (mut a1, mut a2) =
-        (largest::<S, E, W>(simd, &rows[..plan.glance.min(rows.len())], at), zeros);
-    for (a1, a2) in a1.iter_mut().zip(&mut a2) {
-        let anchor = power(simd, *a1) * splat(plan.a1_of_power);
-        *a1 = possible(simd, anchor.max(splat(plan.lowest)), plan);
-        *a2 = *a1 * splat(plan.a2_of_a1);
+    let lowest = splat(plan.lowest);
+    let mut a1 = largest::<S, E, W>(simd, &rows[..plan.glance.min(rows.len())], at);
+    for a1 in &mut a1 {
+        *a1 = possible(simd, (power(simd, *a1) * splat(plan.a1_of_power)).max(lowest), plan);
+    }
+    if let Some(guess) = guess {
+        let mut untold = S::u64s::splat(simd, 0);
+        for a1 in a1 {
+            untold |= a1.simd_eq(lowest).to_vector().bitcast::<S::u64s>();
+        }
+        if any::<S>(untold) {
+            guessed::<S, W>(simd, &mut a1, plan.lowest, guess);
+        }
+    }
+    let mut a2 = zeros;
+    for (a2, a1) in a2.iter_mut().zip(a1) {
+        *a2 = a1 * splat(plan.a2_of_a1);
     }
     store::<S, W>(state, A1, a1);
     store::<S, W>(state, MOVED, zeros);

@@ -538,6 +538,8 @@ for_each_type! {
     few_large_and_few_zeros,
     few_rows_of_groups_of_other_scales,
     a_mean_beside_a_midpoint,
+    columns_that_begin_with_zeros,
+    sparse_columns_of_few_rows_are_not_open,
     edges_of_groups_and_tiles,
     groups_that_begin_with_a_cache_line,
     a_tile_of_one_group,
@@ -655,6 +657,58 @@ fn few_rows_of_groups_of_other_scales<F: Tested>() {
                 }
             });
             table.check("other scales");
+        }
+    }
+}
+
+/// The rows that are to tell the anchors tell nothing of some columns, whose neighbours have the same scale, or another one,
+/// or no anchor.
+fn columns_that_begin_with_zeros<F: Tested>() {
+    let mut rng = Random::seed_from_u64(31);
+    let (lowest, highest) = (F::MIN_EXPONENT, -F::MIN_EXPONENT - F::PRECISION as i32 - 7);
+    for rows in [2, 9, 16, 17, 40, 64, 65, 100] {
+        for round in 0..60 {
+            let zeros = [0.3, 0.7, 0.95][round % 3];
+            let mut exponent = rng.random_range(lowest..highest);
+            let table = Table::new(rows, 150, 0, |_, column| {
+                if rng.random_range(0..20) == 0 {
+                    exponent = rng.random_range(lowest..highest);
+                }
+                let unit = 2_f64.powi(exponent / 2) * 2_f64.powi(exponent - exponent / 2);
+                column.fill_with(|| F::nearest((rng.random::<f64>() - 0.3) * unit * 8.0));
+                let first = rng.random_range(0..rows);
+                for (i, x) in column.iter_mut().enumerate() {
+                    if i < first || rng.random_bool(zeros) {
+                        *x = F::signed(rng.random(), 0);
+                    }
+                }
+                match rng.random_range(0..100) {
+                    0 => column[0] = F::infinity(false),
+                    1 => column[0] = F::nan(),
+                    2 => column[rows - 1] = F::signed(true, F::INFINITY - 1),
+                    3 => column[0] = F::signed(false, 1),
+                    _ => {}
+                }
+            });
+            table.check("zeros first");
+        }
+    }
+}
+
+/// Zeros among other elements leave no column of few rows open.
+fn sparse_columns_of_few_rows_are_not_open<F: Tested>() {
+    let mut rng = Random::seed_from_u64(32);
+    for rows in [9, 16, 17, 40, 64] {
+        let table = Table::new(rows, 3000, 0, |_, column| {
+            column.fill_with(|| {
+                F::nearest(rng.random::<f64>() * f64::from(u8::from(rng.random_bool(0.3))))
+            });
+        });
+        let (columns, n) = (table.columns, rows as u64);
+        let shape = Shape { rows, columns, copies: 1, grouped: false, n, counted: None };
+        for (name, level) in levels() {
+            let rows = &mut InPlace(&table, Reading::Near);
+            assert_eq!(table.check_table("sparse", level, rows, shape), 0, "{name}, {n} rows");
         }
     }
 }
