@@ -11,7 +11,7 @@ use crate::level::vectorize;
 use crate::quotient::round_mean;
 use crate::runs::Runs;
 use crate::tile::{Remaining, Rows, Shape, ROWS, TILE};
-use fearless_simd::{dispatch, Level, Simd};
+use fearless_simd::{dispatch, prelude::*, Level, Simd};
 use std::convert::identity;
 
 /// So many elements cannot overflow the partial sums of a block, of which those of 16 bits in 32 have
@@ -30,7 +30,7 @@ trait Integer: Copy {
     fn halves(self) -> (i64, i64);
 
     /// The exact sum of at most `BLOCK` elements.
-    fn sum_of_block(block: &[Self]) -> i128;
+    fn sum_of_block<S: Simd>(simd: S, block: &[Self]) -> i128;
 }
 
 /// The exact sum: below 2^127 for up to 2^63 - 1 elements below 2^64.
@@ -38,25 +38,25 @@ trait Integer: Copy {
 fn sum_at<S: Simd, E: Integer>(simd: S, data: &[E]) -> i128 {
     simd.vectorize(
         #[inline(always)]
-        || sum_ahead(Ahead::of(size_of_val(data)), data),
+        || sum_ahead(simd, Ahead::of(size_of_val(data)), data),
     )
 }
 
 #[inline(always)]
-fn sum_ahead<E: Integer>(ahead: Option<Ahead>, data: &[E]) -> i128 {
+fn sum_ahead<S: Simd, E: Integer>(simd: S, ahead: Option<Ahead>, data: &[E]) -> i128 {
     let worth = data.len() >= WORTH_ALIGNING;
     let head = if worth { data.as_ptr().align_offset(CACHE_LINE) } else { 0 };
     let (head, data) = data.split_at(head.min(data.len()));
     let block = if ahead.is_some() { BLOCK_AHEAD / size_of::<E>() } else { BLOCK };
     let whole = data.len() - data.len() % block;
-    let mut sum = E::sum_of_block(head) + E::sum_of_block(&data[whole..]);
+    let mut sum = E::sum_of_block(simd, head) + E::sum_of_block(simd, &data[whole..]);
     for_groups_ahead(
         ahead,
         data,
         0..whole,
         block,
         #[inline(always)]
-        |block| sum += E::sum_of_block(block),
+        |block| sum += E::sum_of_block(simd, block),
     );
     sum
 }
@@ -214,7 +214,7 @@ macro_rules! narrow {
             }
 
             #[inline(always)]
-            fn sum_of_block(block: &[Self]) -> i128 {
+            fn sum_of_block<S: Simd>(_: S, block: &[Self]) -> i128 {
                 let mut sum: $wide = 0;
                 for &x in block {
                     sum += $wide::from(x);
@@ -240,7 +240,7 @@ impl Integer for Bool {
 
     /// In bytes, as long as they have room: wider ones would be four times as many.
     #[inline(always)]
-    fn sum_of_block(block: &[Self]) -> i128 {
+    fn sum_of_block<S: Simd>(_: S, block: &[Self]) -> i128 {
         const BYTES: usize = 128;
         let mut sum = 0;
         for part in block.chunks(BYTES * usize::from(u8::MAX)) {
@@ -258,41 +258,102 @@ impl Integer for Bool {
     }
 }
 
-/// Integers of 32 and of 64 bits, by their value and its halves.
+/// The sum, of which the lowest bits are known, as many as `modulus` has, and that it is `least` or up to `modulus` more.
+#[inline(always)]
+fn sum_from(least: i128, low: i128, modulus: i128) -> i128 {
+    least + ((low - least) & (modulus - 1))
+}
+
+/// Integers of 32 bits.
 macro_rules! wide {
-    ($($element:ident as $integer:ident: $value:expr, $halves:expr;)*) => {$(
+    ($($element:ident;)*) => {$(
         impl Integer for $element {
             #[inline(always)]
             fn halves(self) -> (i64, i64) {
-                $halves($value(self))
+                (0, self.into())
             }
 
             /// Three operations a vector, none of which makes it wider. The sum may wrap; that of the
             /// upper halves does not, nor would that of the lower, and so the two tell it.
             #[inline(always)]
-            fn sum_of_block(block: &[Self]) -> i128 {
-                const HALF: u32 = $integer::BITS / 2;
-                let (mut sum, mut upper): ($integer, $integer) = (0, 0);
+            fn sum_of_block<S: Simd>(_: S, block: &[Self]) -> i128 {
+                let (mut sum, mut upper): (Self, Self) = (0, 0);
                 for &x in block {
-                    let x = $value(x);
                     sum = sum.wrapping_add(x);
                     // (A shift rounds down, so that the lower half is never negative.)
-                    upper += x >> HALF;
+                    upper += x >> 16;
                 }
-                let upper = i128::from(upper) << HALF;
-                upper + (i128::from(sum) - upper & (1 << $integer::BITS) - 1)
+                sum_from(i128::from(upper) << 16, sum.into(), 1 << 32)
             }
         }
     )*};
 }
 
 wide! {
-    u32 as u32: identity, |x| (0, i64::from(x));
-    i32 as i32: identity, |x| (0, i64::from(x));
-    u64 as u64: identity, |x| ((x >> 32) as i64, x as i64 & 0xffff_ffff);
-    i64 as i64: identity, |x| (x >> 32, x & 0xffff_ffff);
+    u32;
+    i32;
+}
+
+/// Bits below the upper quarter of an integer of 64.
+const BELOW_UPPER: u32 = 48;
+// (So much the lower bits of a block can be together, and less.)
+const _: () = assert!(BLOCK as i128 <= 1 << (64 - BELOW_UPPER));
+
+/// Integers of 64 bits, by their value, as lanes that have as many and as lanes of half as many.
+macro_rules! widest {
+    ($($element:ident as $integer:ident, $lanes:ident, $halves:ident: $value:expr;)*) => {$(
+        impl Integer for $element {
+            #[inline(always)]
+            fn halves(self) -> (i64, i64) {
+                let x = $value(self);
+                ((x >> 32) as i64, (x & 0xffff_ffff) as i64)
+            }
+
+            /// The same with the upper quarters, which lanes of 32 bits sum: to shift signed lanes of 64 bits
+            /// AVX2 has no instruction. (What the lower ones of these lanes sum is of no use.)
+            #[inline(always)]
+            fn sum_of_block<S: Simd>(simd: S, block: &[Self]) -> i128 {
+                let len = S::$lanes::LEN;
+                let mut sums = [S::$lanes::splat(simd, 0); 4];
+                let mut uppers = [S::$halves::splat(simd, 0); 4];
+                let groups = block.chunks_exact(4 * len);
+                let (mut sum, mut upper): ($integer, i64) = (0, 0);
+                for &x in groups.remainder() {
+                    let x = $value(x);
+                    sum = sum.wrapping_add(x);
+                    upper += (x >> BELOW_UPPER) as i64;
+                }
+                for group in groups {
+                    for (k, some) in group.chunks_exact(len).enumerate() {
+                        let x = S::$lanes::from_fn(
+                            simd,
+                            #[inline(always)]
+                            |i| $value(some[i]),
+                        );
+                        sums[k] += x;
+                        uppers[k] += x.bitcast::<S::$halves>() >> (BELOW_UPPER - 32);
+                    }
+                }
+                // (Nor do the upper quarters of a whole block overflow one vector.)
+                let [a, b, c, d] = sums;
+                for &lane in ((a + b) + (c + d)).as_slice() {
+                    sum = sum.wrapping_add(lane);
+                }
+                let [a, b, c, d] = uppers;
+                for &lane in ((a + b) + (c + d)).bitcast::<S::$lanes>().as_slice() {
+                    upper += (lane >> 32) as i64;
+                }
+                sum_from(i128::from(upper) << BELOW_UPPER, sum.into(), 1 << 64)
+            }
+        }
+    )*};
+}
+
+widest! {
+    u64 as u64, u64s, u32s: identity;
+    i64 as i64, i64s, i32s: identity;
     // NaT counts as the value that it is: who finds one in time does not look at the sum.
-    Time as i64: |Self(x)| x, i64::halves;
+    Time as i64, i64s, i32s: |Self(x)| x;
 }
 
 /// A truth value in a byte: anything but 0 is true, and counts as 1.
@@ -458,6 +519,8 @@ fn to_nearest(sum: i128, n: i128) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::levels;
+    use fearless_simd::Fallback;
 
     #[test]
     fn sums_are_the_same_however_early_the_next_blocks_are_asked_for() {
@@ -468,7 +531,8 @@ mod tests {
             let sum = data.iter().map(|&x| i128::from(x)).sum();
             let ahead = |bytes, is_far| Some(Ahead { bytes, is_far });
             for ahead in [None, ahead(4 << 10, false), ahead(8 << 10, true)] {
-                assert_eq!(sum_ahead(ahead, data), sum, "{n} elements, {ahead:?}");
+                let got = dispatch!(Level::new(), simd => sum_ahead(simd, ahead, data));
+                assert_eq!(got, sum, "{n} elements, {ahead:?}");
             }
         }
     }
@@ -477,8 +541,34 @@ mod tests {
     fn bytes_that_count_do_not_overflow() {
         let data: Vec<Bool> = (0..70_000).map(|i| Bool((i % 255) as u8 + 1)).collect();
         for n in [0, 1, 127, 128, 129, 32_639, 32_640, 32_641, 65_280, 65_536, data.len()] {
-            assert_eq!(Bool::sum_of_block(&data[..n]), n as i128);
+            assert_eq!(sum_at(Fallback::new(), &data[..n]), n as i128);
         }
-        assert_eq!(Bool::sum_of_block(&[Bool(0); 1000]), 0);
+        assert_eq!(sum_at(Fallback::new(), &[Bool(0); 1000]), 0);
+    }
+
+    /// Blocks of which every lower bit is set, or none, and the upper ones are anything.
+    #[test]
+    fn sums_of_the_widest_are_exact() {
+        for (name, level) in levels() {
+            for top in [0, 1, 0x7fff, 0x8000, 0xffff] {
+                for low in [0, 1, (1 << BELOW_UPPER) - 1] {
+                    for n in [0, 1, 31, 32, 33, 1000, BLOCK - 1, BLOCK] {
+                        let bits = top << BELOW_UPPER | low;
+                        let mut data = vec![bits; n];
+                        data.iter_mut().skip(n / 2).step_by(3).for_each(|x| *x = !bits);
+                        let signed: Vec<_> = data.iter().map(|&x| x as i64).collect();
+                        let times: Vec<_> = signed.iter().copied().map(Time).collect();
+                        let sum = signed.iter().map(|&x| i128::from(x)).sum::<i128>();
+                        let what = format!("{name}, {n} of {bits:x}");
+                        dispatch!(level, simd => {
+                            assert_eq!(i64::sum_of_block(simd, &signed), sum, "{what}");
+                            assert_eq!(Time::sum_of_block(simd, &times), sum, "{what}");
+                            let sum = data.iter().map(|&x| i128::from(x)).sum::<i128>();
+                            assert_eq!(u64::sum_of_block(simd, &data), sum, "{what}");
+                        });
+                    }
+                }
+            }
+        }
     }
 }
