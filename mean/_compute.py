@@ -234,13 +234,15 @@ def compute_mean(
                     return compute_mean(np.ascontiguousarray(a))
                 data, strides = _place(a)
         if (axis is None or type(axis) is int) and (keepdims is False or keepdims is True):
+            name = a.dtype
             try:
                 if data is None:
                     data = _from_buffer(a)
-            except (TypeError, ValueError):  # not of C order, or what Python's buffers do not know
+            except (TypeError, ValueError):  # not of C order, or no dtype of buffers
                 data, strides = _place(a)
+                name = _name(name)
             try:
-                plans = _PLANS[a.shape, a.dtype, axis, keepdims, strides, False, None, None, None]
+                plans = _PLANS[a.shape, name, axis, keepdims, strides, False, None, None, None]
                 plan = plans.pop()
             except (KeyError, IndexError, TypeError):  # no such plan, or no hash
                 pass

@@ -820,6 +820,26 @@ def test_one_call_after_the_other_has_its_own_result(order):
             compute_mean(a, axis)
 
 
+@pytest.mark.parametrize("dtype", ["f8", "f4", ">f8", "i8", "?", "m8[s]", "M8[ms]", "c8"])
+def test_views_of_one_shape_are_told_apart(dtype):
+    """By strides and place, even if what a call on another view has described is used again."""
+    n = 5000  # more than are copied first
+    data = np.random.default_rng(34).integers(0, 1 << 40, 4 * n).astype("i8")
+    data = data.view(dtype) if dtype[0] in "mM" else data.astype(dtype)
+    table = data.reshape(-1, 100)
+    views = [data[k : k + s * n : s] for s in (1, 2, 3) for k in (0, 1, 7)]
+    views += [data[n - 1 :: -1], data[-1 : -1 - 2 * n : -2], np.broadcast_to(data[1], (n,))]
+    tables = [table[:50], table[7:57], table[:100:2], table[99:49:-1], table[:50, ::-1]]
+    tables += [np.asfortranarray(a) for a in tables]
+    for _ in range(2):
+        for a in views:
+            check(a)
+            check(a, axis=0, keepdims=True)
+        for a in tables:
+            check(a)
+            check(a, axis=1)
+
+
 def test_a_result_has_nothing_of_another_call():
     """Of dtypes there are equal ones that carry more."""
     more = np.dtype("f4", metadata={"more": 1})

@@ -26,8 +26,8 @@ const FOLLOWING: usize = 512;
 
 /// From how many bytes on something is read otherwise: of fewer, in a nearer cache, it would cost a tenth.
 struct Limits {
-    /// A table is more than fits the second cache.
-    third: usize,
+    /// A table is not near any more: more than fits the second cache.
+    near: usize,
     /// What follows in a stream is asked for early.
     ahead: usize,
     /// A slice is read in several streams.
@@ -48,7 +48,7 @@ fn limits() -> &'static Limits {
 }
 
 const IN_STREAMS: Limits = Limits {
-    third: 0,
+    near: 0,
     ahead: usize::MAX,
     streams: 0,
     following: true,
@@ -63,13 +63,28 @@ pub fn read_in_streams() -> bool {
     LIMITS.get_or_init(|| IN_STREAMS).streams == IN_STREAMS.streams
 }
 
+impl Limits {
+    /// As [`Reading::of`].
+    fn reading(&self, bytes: usize, wide: bool) -> Reading {
+        if bytes < self.near {
+            Reading::Near
+        } else if wide && bytes >= self.table {
+            Reading::Far
+        } else if wide && bytes >= self.long {
+            Reading::Long
+        } else {
+            Reading::ByVector
+        }
+    }
+}
+
 /// As measured on three machines.
 fn measured() -> Limits {
     const NONE: usize = usize::MAX;
     // Zen 4 foresees a stream by itself, and takes half as long again for one that is asked for too.
     // (Its second cache is 1 MB; that a table in there is better read as on Intel was not measured.)
     const ZEN_4: Limits =
-        Limits { third: 0, ahead: NONE, streams: NONE, following: false, long: NONE, table: FAR };
+        Limits { near: 0, ahead: NONE, streams: NONE, following: false, long: NONE, table: FAR };
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
     {
         // Emerald Rapids. Its third cache is large, and as far as memory is elsewhere. The first cache can wait
@@ -77,7 +92,7 @@ fn measured() -> Limits {
         // itself, and the better the longer that is. So the rows that are next are not asked for (it takes up to
         // half as long again), but what follows in these.
         const INTEL: Limits = Limits {
-            third: 2 << 20,
+            near: 2 << 20,
             ahead: 2 << 20,
             streams: 24 << 20,
             following: true,
@@ -88,7 +103,7 @@ fn measured() -> Limits {
         // them as well does no good, but to one stream it does. (Both from so many bytes on: then no slice is read
         // in streams and twice, too. Fewer may be in the third cache, of which others have their share.)
         const ZEN_3: Limits = Limits {
-            third: 0,
+            near: 0,
             ahead: 13 << 20,
             streams: 13 << 20,
             following: false,
@@ -138,8 +153,8 @@ impl Ahead {
 pub enum Reading {
     /// [`TILE`] columns in one go, up to four vectors of each row at a time.
     Near,
-    /// The same, but of float64 with AVX-512 one vector at a time.
-    Third,
+    /// The same, but of float64 with AVX-512 vector by vector.
+    ByVector,
     /// Ten times as many, while what follows in each of the rows is asked for.
     Long,
     /// [`TILE`] columns, while the next eight rows are asked for.
@@ -149,18 +164,13 @@ pub enum Reading {
 impl Reading {
     /// Of a table of so many bytes; `wide`: whether its rows are long, and read in place.
     pub fn of(bytes: usize, wide: bool) -> Self {
-        match limits() {
-            limits if bytes < limits.third => Self::Near,
-            limits if wide && bytes >= limits.table => Self::Far,
-            limits if wide && bytes >= limits.long => Self::Long,
-            _ => Self::Third,
-        }
+        limits().reading(bytes, wide)
     }
 
     /// The most columns that are read in one go.
     pub fn tile(self) -> usize {
         match self {
-            Self::Near | Self::Third | Self::Far => TILE,
+            Self::Near | Self::ByVector | Self::Far => TILE,
             Self::Long => LONG,
         }
     }
@@ -367,6 +377,19 @@ fn prefetch<E>(x: &E, is_far: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_is_read_as_its_size_says() {
+        let limits = Limits { near: 10, long: 20, table: 30, ..IN_STREAMS };
+        for (bytes, narrow, wide) in [
+            (9, Reading::Near, Reading::Near),
+            (10, Reading::ByVector, Reading::ByVector),
+            (20, Reading::ByVector, Reading::Long),
+            (30, Reading::ByVector, Reading::Far),
+        ] {
+            assert_eq!([false, true].map(|is_wide| limits.reading(bytes, is_wide)), [narrow, wide]);
+        }
+    }
 
     /// Each row once, in its order, whatever is asked for: more rows or fewer, and shorter ones than a cache line.
     #[test]

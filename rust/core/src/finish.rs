@@ -258,23 +258,24 @@ impl<S: Simd> Total<S> {
     pub fn mean_of_exact<E: Float>(
         simd: S,
         n: u64,
+        all: Divisor<S>,
         high: S::f64s,
         low: S::f64s,
     ) -> (S::f64s, S::mask64s) {
         if E::BINARY.is_narrow() {
-            let mean = high / S::f64s::splat(simd, n as f64);
+            let mean = high / all.n;
             return (mean, mean.abs().simd_le(S::f64s::splat(simd, f64::MAX)));
         }
         if n.is_power_of_two() {
             // A single rounding. (None is infinite: no lane has left the binade of its anchor. But NaN is
             // possible, which is not proved.)
             let sum = high + low;
-            let mean = sum * S::f64s::splat(simd, 1.0 / n as f64);
+            let mean = sum * all.inverse;
             let normal = mean.abs().simd_ge(S::f64s::splat(simd, TINY));
             return (mean, normal | sum.simd_eq(S::f64s::splat(simd, 0.0)));
         }
         let (high, low) = fast_two_sum::<S>(high, low);
-        Self { high, low, doubt: None }.mean::<E, true>(simd, Divisor::all(simd, n), true)
+        Self { high, low, doubt: None }.mean::<E, true>(simd, all, true)
     }
 }
 

@@ -68,7 +68,7 @@ pub(crate) fn sweep<S: Simd, E: Float, const W: usize, const FLAG: bool, const T
                     }
                 }
                 if from == 0 {
-                    begin::<S, f64, W, FLAG, TWO>(simd, rows, 0, state, plan, None);
+                    begin::<S, f64, W, FLAG, TWO>(simd, rows, 0, state, plan, false);
                 } else if plan.carries && from % plan.segment == 0 {
                     carry::<S, W, TWO>(simd, state, plan);
                 }

@@ -19,7 +19,7 @@
 //! r is 0. Lanes share that flag, vector by vector of a group: what one drops, all are taken to drop.
 //!
 //! A step drops nothing where u2 (u1) is the smallest subnormal's, 2^UNIT: so a column of zeros is
-//! exact, at the lowest anchor, whose grid that is.
+//! exact, at the lowest anchor, whose grid that is; and at any, by the flag.
 //!
 //! # A block
 //!
@@ -32,7 +32,7 @@
 //! binades, and a rest of `upper` (below). |h| <= 2^(E0-1) <= 2^(E-2), l and the rest are below
 //! 2^(E-26), and the block adds less than 8 * 2^(E-1-L) <= 2^(E-3), since L >= 5: the block passes,
 //! unless it holds a NaN or an infinity. (The first anchors are found in the same way, from the first
-//! rows, E0 being the lowest.) Each of the three drops at most u2 / 2 of the NEW grid, and
+//! rows, E0 being the lowest; or from some of them, or other columns: any may be the first.) Each of the three drops at most u2 / 2 of the NEW grid, and
 //! what was dropped before is less in units of that grid: so a column's bound is half a unit for each
 //! row and three for each new anchor. Where there is no anchor (E > 1022, or 996 where there is an `upper`;
 //! infinities) it is NaN, for good, and so is all that follows: the column is open. A NaN makes T1 NaN by itself,
@@ -91,8 +91,8 @@ pub const WORTH_A_COPY: usize = 32;
 /// How wide it is made, if that leaves so many rows. (A group is to be filled; some more hide what each of them
 /// waits for; and where there is much to read it comes best in long rows.)
 const WIDE: [(usize, usize); 4] = [(MOST, WORTH_A_COPY), (128, 128), (512, 256), (TILE, 512)];
-/// In a table of few rows ([`FEW`]), two of them tell the anchors, 2^SLACK higher: a second look at all of the first
-/// block costs up to a tenth. (Where not all count, two are often zeros, and all are at hand.)
+/// In a table of few elements a column ([`FEW`]), two rows tell the anchors, if they are not zeros, 2^SLACK higher: a second
+/// look at all of the first block costs up to a tenth. (Where not all count, they often are.)
 const SLACK: i32 = 4;
 /// In a tile of fewer groups one more costs what alignment spares.
 const WORTH_ALIGNING: usize = 8;
@@ -369,14 +369,14 @@ fn means_by<
                             Total::<S>::mean_of_exact_each::<E>(simd, n, high[i], low[i])
                         }
                         Sums::Exact([high, low]) => {
-                            Total::<S>::mean_of_exact::<E>(simd, n, high[i], low[i])
+                            Total::<S>::mean_of_exact::<E>(simd, n, all, high[i], low[i])
                         }
                         Sums::Windows(state) => {
                             let count = elements_of::<S, COUNTED>(simd, counts, rows, i);
                             let parts = Parts::<S>::of::<W, FLAG, TWO>(simd, state, i, plan, count);
                             if exact {
                                 let Parts { high, low, .. } = parts;
-                                return Total::<S>::mean_of_exact::<E>(simd, n, high, low);
+                                return Total::<S>::mean_of_exact::<E>(simd, n, all, high, low);
                             }
                             let total = parts.total(plan.carries, TWO);
                             let low = TWO || plan.carries;
@@ -583,8 +583,8 @@ impl Plan {
         let least = usize::BITS - (shape.rows + ROWS).leading_zeros();
         let l = if least <= most { least.max(5) as i32 } else { long };
         let segment = (1 << l) - ROWS;
-        let two_rows = shape.rows as u64 <= FEW && shape.counted.is_none();
-        let slack = if two_rows { SLACK } else { 0 };
+        let slack = if shape.n <= FEW { SLACK } else { 0 };
+        let two_rows = shape.n <= FEW && shape.counted.is_none();
         let second = if TWO { 52 - l } else { 0 };
         Self {
             l,
@@ -797,7 +797,7 @@ fn sweep<
     let tiles = groups_in_all.div_ceil(reading.tile() / group).max(1);
     let groups_of_tile = groups_in_all.div_ceil(tiles).max(1);
     let mut padded = [[E::signed(false, 0); MOST]; ROWS];
-    let (mut few, mut guess) = (Few::new(), 0.0);
+    let mut few = Few::new();
     let is_far = reading == Reading::Far;
     let tile = |first_group: usize| {
         let end = columns.min((first_group + groups_of_tile) * group);
@@ -827,7 +827,7 @@ fn sweep<
                 lines
             };
             let early = match reading {
-                Reading::Near | Reading::Third => Early::Nothing,
+                Reading::Near | Reading::ByVector => Early::Nothing,
                 Reading::Long => Early::Following,
                 Reading::Far => Early::next(&next),
             };
@@ -854,8 +854,7 @@ fn sweep<
                     }
                     let index = if shape.is_one_block() { 0 } else { i };
                     let state = &mut states[index * SLOTS * group..][..SLOTS * group];
-                    let guess = FLAG.then_some(&mut guess);
-                    begin::<S, E, W, FLAG, TWO>(simd, rows, at, state, plan, guess);
+                    begin::<S, E, W, FLAG, TWO>(simd, rows, at, state, plan, FLAG && TWO);
                     let some = rows.iter().copied();
                     if !add_rows::<S, E, W, FLAG, TWO>(simd, some, early, at, state, plan) {
                         simd.vectorize(
@@ -1027,27 +1026,21 @@ impl<S: Simd, const W: usize> Lanes<S, W> {
     }
 }
 
-/// Puts a guess in the place of those anchors that are the lowest.
+/// Whether any lane is so.
 #[inline(always)]
-fn guessed<S: Simd, const W: usize>(simd: S, a1: &mut [S::f64s; W], lowest: f64, guess: &mut f64) {
-    let [lowest, most] = [lowest, f64::MAX].map(|x| S::f64s::splat(simd, x));
-    let mut least = most;
-    for a1 in &*a1 {
-        least = least.min(a1.simd_gt(lowest).select(*a1, most)); // (not NaN)
+fn any_is<S: Simd, const W: usize>(simd: S, vectors: &[S::f64s; W], number: f64) -> bool {
+    let (mut found, number) = (S::u64s::splat(simd, 0), S::f64s::splat(simd, number));
+    for vector in vectors {
+        found |= vector.simd_eq(number).to_vector().bitcast::<S::u64s>();
     }
-    let least = least.reduce_min();
-    if least < f64::MAX {
-        *guess = least;
-    }
-    let guess = S::f64s::splat(simd, *guess).max(lowest);
-    for a1 in a1 {
-        *a1 = a1.simd_eq(lowest).select(guess, *a1);
-    }
+    any::<S>(found)
 }
 
-/// Finds the anchors of a group. Where the rows that tell them hold zeros alone, the lowest is right if all of the column
-/// does, and proves so. If the flag sees that anyway, the lowest of the group's others is a better `guess` (or that of a
-/// group before): of columns that are mostly zeros, no lane has to leave it.
+/// Finds the anchors of a group: any will do, for a lane that leaves its binade is seen, and these are for none to have to.
+/// Two rows may tell them, or all of these where some columns have but zeros there; and where these do not tell either, the
+/// lowest is right if all of the column is zeros, and proves so. But with the flag, which would see that anyway, and the
+/// room of two windows, it begins with its neighbours' least, `if_zeros_as_others`: of columns that are mostly zeros, most
+/// are as their neighbours.
 #[inline(always)]
 pub(crate) fn begin<S: Simd, E: Float, const W: usize, const FLAG: bool, const TWO: bool>(
     simd: S,
@@ -1055,22 +1048,29 @@ pub(crate) fn begin<S: Simd, E: Float, const W: usize, const FLAG: bool, const T
     at: usize,
     state: &mut [f64],
     plan: &Plan,
-    guess: Option<&mut f64>,
+    if_zeros_as_others: bool,
 ) {
     let splat = |x: f64| S::f64s::splat(simd, x);
     let zeros = [splat(0.0); W];
     let lowest = splat(plan.lowest);
-    let mut a1 = largest::<S, E, W>(simd, &rows[..plan.glance.min(rows.len())], at);
+    let glance = plan.glance.min(rows.len());
+    let mut a1 = largest::<S, E, W>(simd, &rows[..glance], at);
+    if glance < rows.len() && any_is::<S, W>(simd, &a1, 0.0) {
+        a1 = largest::<S, E, W>(simd, rows, at);
+    }
     for a1 in &mut a1 {
         *a1 = possible(simd, (power(simd, *a1) * splat(plan.a1_of_power)).max(lowest), plan);
     }
-    if let Some(guess) = guess {
-        let mut untold = S::u64s::splat(simd, 0);
-        for a1 in a1 {
-            untold |= a1.simd_eq(lowest).to_vector().bitcast::<S::u64s>();
+    if if_zeros_as_others && any_is::<S, W>(simd, &a1, plan.lowest) {
+        let most = splat(f64::MAX);
+        let mut least = most;
+        for &a1 in &a1 {
+            least = least.min(a1.simd_gt(lowest).select(a1, most)); // (not NaN)
         }
-        if any::<S>(untold) {
-            guessed::<S, W>(simd, &mut a1, plan.lowest, guess);
+        let least = least.reduce_min();
+        let least = splat(if least < f64::MAX { least } else { plan.lowest });
+        for a1 in &mut a1 {
+            *a1 = a1.simd_eq(lowest).select(least, *a1);
         }
     }
     let mut a2 = zeros;
