@@ -32,12 +32,12 @@
 //! binades, and a rest of `upper` (below). |h| <= 2^(E0-1) <= 2^(E-2), l and the rest are below
 //! 2^(E-26), and the block adds less than 8 * 2^(E-1-L) <= 2^(E-3), since L >= 5: the block passes,
 //! unless it holds a NaN or an infinity. (The first anchors are found in the same way, from the first
-//! rows, E0 being the lowest; or from some of them, or other columns: any may be the first.) Each of the three drops at most u2 / 2 of the NEW grid, and
-//! what was dropped before is less in units of that grid: so a column's bound is half a unit for each
-//! row and three for each new anchor. Where there is no anchor (E > 1022, or 996 where there is an `upper`;
-//! infinities) it is NaN, for good, and so is all that follows: the column is open. A NaN makes T1 NaN by itself,
-//! and nothing else does where there is an anchor. No NaN fails the test again, for its exponent and, as a rule, its
-//! sign stay the same.
+//! rows, E0 being the lowest; or from some of them, or other columns: any may be the first.) Each of the
+//! three drops at most u2 / 2 of the NEW grid, and what was dropped before is less in units of that grid:
+//! so a column's bound is half a unit for each row and three for each new anchor. Where there is no anchor
+//! (E > 1022, or 996 where there is an `upper`; infinities) it is NaN, for good, and so is all that follows: the
+//! column is open. A NaN makes T1 NaN by itself, and nothing else does where there is an anchor. No NaN fails the
+//! test again, for its exponent and, as a rule, its sign stay the same.
 //!
 //! # Headroom
 //!
@@ -1026,7 +1026,7 @@ impl<S: Simd, const W: usize> Lanes<S, W> {
     }
 }
 
-/// Whether any lane is so.
+/// Whether any lane is this number.
 #[inline(always)]
 fn any_is<S: Simd, const W: usize>(simd: S, vectors: &[S::f64s; W], number: f64) -> bool {
     let (mut found, number) = (S::u64s::splat(simd, 0), S::f64s::splat(simd, number));
