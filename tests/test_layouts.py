@@ -234,6 +234,26 @@ def test_many_rows_are_each_by_itself(shape, dtype):
             assert same(means[row], mean_of_line(view[row]))
 
 
+@pytest.mark.parametrize("dtype", ["f8", "f4", "e", "i8", "u1", "m8[s]"])
+def test_long_rows_are_each_by_itself(dtype):
+    """From 20 MB on in all, each is read as what comes from memory; one alone is not."""
+    rng = np.random.default_rng(37)
+    some = rng.uniform(0 if dtype == "u1" else -50, 50, 100_003).astype(dtype)
+    a = np.resize(some, (22 * 2**20 // (30_001 * some.itemsize), 30_001))
+    if dtype == "f8":
+        a[3, 7], a[4, 29_000], a[5, 1:4], a[6] = np.nan, 1e300, [1e300, -1e300, np.inf], 5e-324
+    for view in a, a[:, 1:], a[:, ::2], a[:, ::-3], a[::2, :9000]:
+        means = compute_mean(view, axis=1)
+        assert same(means, np.array([compute_mean(row) for row in view]))
+    half = rng.random(a.shape) < 0.5
+    means = compute_mean(a, axis=1, where=half)
+    assert same(means, np.array([compute_mean(row, where=of_it) for row, of_it in zip(a, half)]))
+    if a.dtype.kind == "f":
+        a[half] = np.nan
+        means = compute_mean(a, axis=1, skipna=True)
+        assert same(means, np.array([compute_mean(row[~np.isnan(row)]) for row in a]))
+
+
 @pytest.mark.parametrize("dtype", [*"?bBhHiIqQefd"])
 def test_long_arrays_are_exact(dtype):
     """From 2 or 20 MB on what follows is asked for early; 13 or 24 MB of floats are streams."""

@@ -4,7 +4,7 @@
 use crate::gather::{gather, gather_every, Source};
 use crate::layout::{Axis, Odometer, Place};
 use crate::line::Line;
-use mean_core::{vectorize, Binary, Counted, Element, Level, Runs};
+use mean_core::{vectorize, Binary, Counted, Element, Level, Runs, FAR};
 
 /// Bytes of the buffer: half of a small L1 cache.
 const BUFFER: usize = 1 << 14;
@@ -43,6 +43,9 @@ pub(crate) struct Cell<'a, E> {
     read: usize,
     ended: bool,
     way: Way,
+    /// Bytes from the first to the last of all cells that are read one after the other, if most come from memory. (From a
+    /// third cache, where each cell begins costs what is gained within.)
+    extent: usize,
     /// Whether runs are read where they are in memory.
     runs_in_place: bool,
     /// The run, so far as it is packed; else where it is.
@@ -88,6 +91,9 @@ impl<'a, E: Element> Cell<'a, E> {
             _ => Way::Runs,
         };
         let elements = source.axes.iter().fold(1_usize, |n, axis| n.saturating_mul(axis.len));
+        let reach = |axis: &Axis| axis.data.unsigned_abs().saturating_mul(axis.len - 1);
+        let axes = source.axes.iter().chain(cells);
+        let extent = axes.fold(size, |extent, axis| extent.saturating_add(reach(axis)));
         let room = if runs_in_place { 0 } else { elements.min(BUFFER / size) };
         Self {
             level,
@@ -98,6 +104,7 @@ impl<'a, E: Element> Cell<'a, E> {
             read: 0,
             ended: false,
             way,
+            extent: if extent >= FAR { extent } else { 0 },
             runs_in_place,
             buffer: vec![],
             room,
@@ -114,9 +121,10 @@ impl<'a, E: Element> Cell<'a, E> {
         self.cells.place
     }
 
-    /// Goes to a cell: one of those that it was made for.
+    /// Goes to a cell, one of those that it was made for: what is beside it is not read.
     pub fn move_to(&mut self, place: Place) {
         self.cells.place = place;
+        self.extent = 0;
     }
 
     /// Goes to the next cell; false after the last.
@@ -139,7 +147,13 @@ impl<'a, E: Element> Cell<'a, E> {
                 // for them.
                 let elements = unsafe { std::slice::from_raw_parts(data.cast::<E>(), len) };
                 if let Way::InPlace = self.way {
-                    Some(by(self.level, elements, len as u64, format))
+                    let among = Counted::new(elements, None, false).among(self.extent);
+                    let mean = if among.is_far_among_others() {
+                        E::mean_of_counted(self.level, among, format)
+                    } else {
+                        None
+                    };
+                    mean.or_else(|| Some(by(self.level, elements, len as u64, format)))
                 } else {
                     let mask = self.source.mask.map(|mask| {
                         let mask = mask.wrapping_offset(self.cells.place.mask);
@@ -147,13 +161,13 @@ impl<'a, E: Element> Cell<'a, E> {
                         unsafe { std::slice::from_raw_parts(mask, len) }
                     });
                     let counted = Counted::new(elements, mask, self.source.skip.is_some());
-                    E::mean_of_counted(self.level, counted, format)
+                    E::mean_of_counted(self.level, counted.among(self.extent), format)
                 }
             }
             Way::Strided => {
                 // SAFETY: `new`'s caller vouches for the elements of the line.
                 let line = unsafe { Line::<E>::new(data, &self.inner) };
-                E::mean_of_strided(self.level, line, format)
+                E::mean_of_strided(self.level, line.among(self.extent), format)
             }
             Way::Few => {
                 let mut few = [E::zero(); FEW];

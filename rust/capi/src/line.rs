@@ -5,7 +5,7 @@
 
 use crate::gather::gather_every;
 use crate::layout::Axis;
-use mean_core::{Ahead, Element, Level, Strided, CACHE_LINE, LARGEST_GROUP};
+use mean_core::{Course, Element, Level, Strided, CACHE_LINE, LARGEST_GROUP};
 use std::ops::Range;
 
 /// Elements of one line, all of which count, in native byte order.
@@ -15,6 +15,8 @@ pub(crate) struct Line<E> {
     len: usize,
     /// In bytes.
     stride: isize,
+    /// Of all that is read one after the other, this among it.
+    bytes: usize,
 }
 
 impl<E: Element> Line<E> {
@@ -23,7 +25,13 @@ impl<E: Element> Line<E> {
     /// All elements along `axis`, of any alignment, must be readable as long as this line lives, and
     /// nothing may write to them.
     pub unsafe fn new(data: *const u8, axis: &Axis) -> Self {
-        Self { data: data.cast(), len: axis.len, stride: axis.data }
+        let bytes = axis.data.unsigned_abs().saturating_mul(axis.len);
+        Self { data: data.cast(), len: axis.len, stride: axis.data, bytes }
+    }
+
+    /// The same among so many bytes, if these are more, that are read one after the other.
+    pub fn among(self, bytes: usize) -> Self {
+        Self { bytes: self.bytes.max(bytes), ..self }
     }
 
     /// Where the elements of `range` begin.
@@ -35,28 +43,25 @@ impl<E: Element> Line<E> {
         self.data.cast::<u8>().wrapping_offset(self.stride.wrapping_mul(range.start as isize))
     }
 
-    /// How early what follows is asked for. (Not where each element is in a cache line of its own: a group is
-    /// as many as can be waited for.)
+    /// How its blocks are read. (In order where each element is in a cache line of its own: a group is as many as can be
+    /// waited for.)
     #[inline(always)]
-    fn ahead(self) -> Option<Ahead> {
-        let apart = self.stride.unsigned_abs();
-        if apart < CACHE_LINE {
-            Ahead::of(apart.saturating_mul(self.len))
+    fn course(self) -> Course {
+        if self.stride.unsigned_abs() < CACHE_LINE {
+            Course::of(self.bytes)
         } else {
-            None
+            Course::IN_ORDER
         }
     }
 
-    /// Asks early for the cache lines of elements that follow those from `at` on.
+    /// Asks for the cache lines of some elements, if the first is there.
     #[inline(always)]
-    fn fetch(self, at: usize, len: usize, ahead: Ahead) {
-        let apart = self.stride.unsigned_abs();
-        let next = at + ahead.bytes / apart;
-        if next < self.len {
-            let from = self.place(next..next);
+    fn fetch(self, at: usize, len: usize, is_far: bool) {
+        if at < self.len {
+            let (from, apart) = (self.place(at..at), self.stride.unsigned_abs());
             for i in 0..(len * apart).div_ceil(CACHE_LINE) as isize {
                 let place = from.wrapping_offset(i * CACHE_LINE as isize * self.stride.signum());
-                prefetch(place, ahead.is_far);
+                prefetch(place, is_far);
             }
         }
     }
@@ -65,26 +70,32 @@ impl<E: Element> Line<E> {
     #[inline(always)]
     fn fill_groups(
         self,
-        ahead: Option<Ahead>,
-        range: Range<usize>,
+        course: Course,
+        block: Range<usize>,
         len: usize,
         mut take: impl FnMut(&[E]),
         fill: impl Fn(&mut [E], *const u8),
     ) {
-        for at in range.step_by(len) {
-            if let Some(ahead) = ahead {
-                self.fetch(at, len, ahead);
-            }
-            let mut group = [E::zero(); LARGEST_GROUP];
-            fill(&mut group[..len], self.place(at..at + len));
-            take(&group[..len]);
-        }
+        course.for_places(
+            block,
+            len,
+            self.stride.unsigned_abs().max(1),
+            #[inline(always)]
+            |at, next| {
+                if let Some(ahead) = course.ahead {
+                    self.fetch(next, len, ahead.is_far);
+                }
+                let mut group = [E::zero(); LARGEST_GROUP];
+                fill(&mut group[..len], self.place(at..at + len));
+                take(&group[..len]);
+            },
+        );
     }
 
     #[inline(always)]
-    fn for_groups_ahead(
+    fn for_groups_in(
         self,
-        ahead: Option<Ahead>,
+        course: Course,
         level: Level,
         range: Range<usize>,
         len: usize,
@@ -98,7 +109,7 @@ impl<E: Element> Line<E> {
                 ($every:literal) => {{
                     let phase = masked::Phase::<$every>::of::<E>(first);
                     self.fill_groups(
-                        ahead,
+                        course,
                         range,
                         len,
                         take,
@@ -121,7 +132,7 @@ impl<E: Element> Line<E> {
         }
         let _ = level; // elsewhere
         self.fill_groups(
-            ahead,
+            course,
             range,
             len,
             take,
@@ -177,7 +188,7 @@ impl<E: Element> Strided<E> for Line<E> {
 
     #[inline(always)]
     fn for_groups(self, level: Level, range: Range<usize>, len: usize, take: impl FnMut(&[E])) {
-        self.for_groups_ahead(self.ahead(), level, range, len, take);
+        self.for_groups_in(self.course(), level, range, len, take);
     }
 }
 
@@ -344,7 +355,7 @@ mod masked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mean_core::levels;
+    use mean_core::{levels, Ahead};
     use std::fmt::Debug;
 
     /// Elements that lie `stride` bytes apart, from so many bytes after a cache line's first on: the line has each of
@@ -367,16 +378,17 @@ mod tests {
                 let axis = Axis { len: n, data: stride, mask: 0, out: 0 };
                 // SAFETY: these elements.
                 let line = unsafe { Line::<E>::new(bytes.as_ptr().wrapping_add(first), &axis) };
-                for ahead in [None, Some(Ahead { bytes: 100, is_far: true })] {
+                let far = |parts| Course { parts, ahead: Some(Ahead { bytes: 100, is_far: true }) };
+                for course in [Course::IN_ORDER, far(1), far(4)] {
                     let mut got = vec![];
-                    line.for_groups_ahead(ahead, level, 0..groups * len, len, |group| {
+                    line.for_groups_in(course, level, 0..groups * len, len, |group| {
                         assert_eq!(group.len(), len);
                         got.extend_from_slice(group);
                     });
                     line.rest(2).copy(groups * len - 2, &mut tail);
                     got.extend_from_slice(&tail);
                     got.sort();
-                    let how = format!("{ahead:?}, stride {stride}, {groups} groups of {len}");
+                    let how = format!("{course:?}, stride {stride}, {groups} groups of {len}");
                     assert_eq!(got, want, "{name}, {how}, from {past} on");
                 }
             }

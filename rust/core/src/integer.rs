@@ -5,11 +5,12 @@
 
 use crate::element::Element;
 use crate::environment;
-use crate::far::{for_groups_ahead, Ahead, CACHE_LINE};
+use crate::far::{for_groups, Course, CACHE_LINE};
 use crate::format::Binary;
 use crate::level::vectorize;
 use crate::quotient::round_mean;
 use crate::runs::Runs;
+use crate::source::Counted;
 use crate::tile::{Remaining, Rows, Shape, ROWS, TILE};
 use fearless_simd::{dispatch, prelude::*, Level, Simd};
 use std::convert::identity;
@@ -38,25 +39,36 @@ trait Integer: Copy {
 fn sum_at<S: Simd, E: Integer>(simd: S, data: &[E]) -> i128 {
     simd.vectorize(
         #[inline(always)]
-        || sum_ahead(simd, Ahead::of(size_of_val(data)), data),
+        || sum_on(simd, Course::of(size_of_val(data)), data),
     )
 }
 
+/// The same, if all count.
 #[inline(always)]
-fn sum_ahead<S: Simd, E: Integer>(simd: S, ahead: Option<Ahead>, data: &[E]) -> i128 {
+fn sum_of_all<S: Simd, E: Integer>(simd: S, data: Counted<E>) -> Option<i128> {
+    let course = data.all_count().then(|| data.course())?;
+    Some(simd.vectorize(
+        #[inline(always)]
+        || sum_on(simd, course, data.data()),
+    ))
+}
+
+#[inline(always)]
+fn sum_on<S: Simd, E: Integer>(simd: S, course: Course, data: &[E]) -> i128 {
     let worth = data.len() >= WORTH_ALIGNING;
     let head = if worth { data.as_ptr().align_offset(CACHE_LINE) } else { 0 };
     let (head, data) = data.split_at(head.min(data.len()));
-    let block = if ahead.is_some() { BLOCK_AHEAD / size_of::<E>() } else { BLOCK };
+    let block = if course.ahead.is_some() { BLOCK_AHEAD / size_of::<E>() } else { BLOCK };
     let whole = data.len() - data.len() % block;
     let mut sum = E::sum_of_block(simd, head) + E::sum_of_block(simd, &data[whole..]);
-    for_groups_ahead(
-        ahead,
+    for_groups(
+        course,
         data,
+        None,
         0..whole,
         block,
         #[inline(always)]
-        |block| sum += E::sum_of_block(simd, block),
+        |block, _| sum += E::sum_of_block(simd, block),
     );
     sum
 }
@@ -380,6 +392,11 @@ macro_rules! elements {
                 dispatch!(level, simd => round_mean(sum_at(simd, data), 0, n, format))
             }
 
+            fn mean_of_counted(level: Level, data: Counted<Self>, format: Binary) -> Option<u64> {
+                let sum = dispatch!(level, simd => sum_of_all(simd, data))?;
+                Some(round_mean(sum, 0, data.data().len() as u64, format))
+            }
+
             fn mean_of_runs(
                 level: Level,
                 runs: &mut dyn Runs<Self>,
@@ -519,20 +536,21 @@ fn to_nearest(sum: i128, n: i128) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::far::Ahead;
     use crate::levels;
     use fearless_simd::Fallback;
 
     #[test]
-    fn sums_are_the_same_however_early_the_next_blocks_are_asked_for() {
+    fn sums_are_the_same_on_each_course() {
         let data: Vec<i16> =
             (0..200_003_i32).map(|i| (i * 7919 % 65_536 - 30_000) as i16).collect();
         for n in [0, 1, 511, 512, 513, 4096, 65_535, 65_600, data.len()] {
             let data = &data[..n];
             let sum = data.iter().map(|&x| i128::from(x)).sum();
-            let ahead = |bytes, is_far| Some(Ahead { bytes, is_far });
-            for ahead in [None, ahead(4 << 10, false), ahead(8 << 10, true)] {
-                let got = dispatch!(Level::new(), simd => sum_ahead(simd, ahead, data));
-                assert_eq!(got, sum, "{n} elements, {ahead:?}");
+            let far = |parts| Course { parts, ahead: Some(Ahead { bytes: 2 << 10, is_far: true }) };
+            for course in [Course::IN_ORDER, far(1), far(4)] {
+                let got = dispatch!(Level::new(), simd => sum_on(simd, course, data));
+                assert_eq!(got, sum, "{n} elements, {course:?}");
             }
         }
     }

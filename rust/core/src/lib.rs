@@ -48,7 +48,7 @@ mod window;
 
 pub use element::{Element, Float, BF16, F16};
 pub use exact::exact_mean;
-pub use far::{read_in_streams, Ahead, Reading, CACHE_LINE};
+pub use far::{read_in_streams, Ahead, Course, Reading, CACHE_LINE, FAR};
 pub use fearless_simd::Level;
 pub use format::{Binary, Format};
 pub use integer::{Bool, Time};

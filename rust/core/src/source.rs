@@ -2,7 +2,7 @@
 //! that lie apart.
 
 use crate::element::Float;
-use crate::far;
+use crate::far::{self, Course, LEAST_PART};
 use crate::lane::{Bits, Holds, Lane};
 use fearless_simd::{prelude::*, Level, Simd};
 use std::ops::Range;
@@ -102,11 +102,13 @@ impl<E: Float> Source<E> for &[E] {
         mut take: impl FnMut([F::Native<S>; 4]),
     ) -> u64 {
         far::for_groups(
+            Course::of(size_of_val(self)),
             self,
+            None,
             range,
             4 * F::Native::<S>::LEN,
             #[inline(always)]
-            |four| take(F::load(simd, four)),
+            |four, _| take(F::load(simd, four)),
         );
         0
     }
@@ -158,13 +160,32 @@ pub struct Counted<'a, E> {
     data: &'a [E],
     mask: Option<&'a [u8]>,
     skips: bool,
+    bytes: usize,
 }
 
 impl<'a, E> Counted<'a, E> {
     /// Those whose byte in `mask` (as many) is not 0 count; but not what is missing, if that is skipped.
     pub fn new(data: &'a [E], mask: Option<&'a [u8]>, skips_missing: bool) -> Self {
         assert!(mask.is_none_or(|mask| mask.len() == data.len()));
-        Self { data, mask, skips: skips_missing }
+        Self { data, mask, skips: skips_missing, bytes: size_of_val(data) }
+    }
+
+    /// The same among so many bytes, if these are more, that are read one after the other: so they come from as far as all.
+    pub fn among(self, bytes: usize) -> Self {
+        Self { bytes: self.bytes.max(bytes), ..self }
+    }
+
+    /// Whether they come from far, and would not by themselves, and there are some parts of them.
+    pub fn is_far_among_others(&self) -> bool {
+        let is_far = |bytes| Course::of(bytes).ahead.is_some();
+        let own = size_of_val(self.data);
+        own >= 2 * LEAST_PART && is_far(self.bytes) && !is_far(own)
+    }
+
+    /// How they are read.
+    #[inline(always)]
+    pub(crate) fn course(&self) -> Course {
+        Course::of(self.bytes)
     }
 
     /// The elements, those that do not count among them.
@@ -214,7 +235,7 @@ impl<E: Float> Counted<'_, E> {
 
 impl<E> Default for Counted<'_, E> {
     fn default() -> Self {
-        Self { data: &[], mask: None, skips: false }
+        Self { data: &[], mask: None, skips: false, bytes: 0 }
     }
 }
 
@@ -254,29 +275,31 @@ impl<E: Float> Source<E> for Counted<'_, E> {
         mut take: impl FnMut([F::Native<S>; 4]),
     ) -> u64 {
         let len = 4 * F::Native::<S>::LEN;
-        let (mut at, mut left_out) = (range.start, range.len() as u64);
+        let mut left_out = range.len() as u64;
         let masks_are_bits = S::f64s::LEN == 8;
         if F::KEEPS_NANS_APART && !masks_are_bits && self.skips && self.mask.is_none() {
             let mut counts = Bits::<S, F>::splat(simd, F::low(0));
             far::for_groups(
+                self.course(),
                 self.data,
+                None,
                 range,
                 len,
                 #[inline(always)]
-                |four| take(F::load_numbers(simd, four, &mut counts)),
+                |four, _| take(F::load_numbers(simd, four, &mut counts)),
             );
             let counted: i64 = counts.as_slice().iter().map(|&lane| F::integer(lane)).sum();
             return left_out.wrapping_add_signed(counted);
         }
         far::for_groups(
+            self.course(),
             self.data,
+            self.mask,
             range,
             len,
             #[inline(always)]
-            |four| {
-                let mask = self.mask.map(|mask| &mask[at..at + len]);
+            |four, mask| {
                 let (four, counts) = F::load_counted(simd, four, mask, self.skips);
-                at += len;
                 left_out -= u64::from(counts.count_ones());
                 take(four);
             },

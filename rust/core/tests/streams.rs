@@ -1,6 +1,9 @@
-//! Slices read in several streams, whatever the machine, against the exact path.
+//! What is read in several streams, or parts of blocks in turn, whatever the machine, against the exact path.
 
-use mean_core::{exact_mean, levels, mean, read_in_streams, Float, Level, BF16, CACHE_LINE, F16};
+use mean_core::{
+    exact_mean, levels, mean, read_in_streams, Binary, Bool, Counted, Element, Float, Level, BF16,
+    CACHE_LINE, F16,
+};
 use rand::{rngs::Xoshiro256PlusPlus, RngExt, SeedableRng};
 
 /// With elements that do not fit, or are no numbers, here and there.
@@ -80,4 +83,84 @@ fn what_streams_drop_is_in_their_bound() {
     for (name, level) in levels() {
         assert_eq!(mean(level, data), Some(0.5 + f64::EPSILON / 2.0), "{name}");
     }
+}
+
+/// Elements of which not all count, and those that come from far only among others; with some that do not fit.
+#[test]
+fn parts_lose_nothing() {
+    assert!(read_in_streams());
+    fn check<E: Float>(nearest: impl Fn(f64) -> E) {
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(1);
+        let mut data: Vec<E> = (0..100_003).map(|_| nearest(random.random())).collect();
+        data.iter_mut().skip(70_000).step_by(1000).for_each(|x| *x = nearest(-3e4));
+        let mut missing = data.clone();
+        missing.iter_mut().step_by(97).for_each(|x| *x = E::nan());
+        let mask: Vec<u8> = data.iter().map(|_| random.random::<u8>() & 3).collect();
+        for n in [2000, 33_000, data.len()] {
+            let mask = &mask[..n];
+            for (data, mask, skips) in [
+                (&data[..n], None, false),
+                (&data[..n], Some(mask), false),
+                (&missing[..n], None, true),
+                (&missing[..n], Some(mask), true),
+            ] {
+                let counted = Counted::new(data, mask, skips).among(1 << 20);
+                let counts = |&i: &usize| {
+                    mask.is_none_or(|mask| mask[i] != 0) && !(skips && data[i].is_missing())
+                };
+                let kept: Vec<E> = (0..n).filter(counts).map(|i| data[i]).collect();
+                let want = exact_mean(&kept).map(E::to_bits);
+                for (name, level) in levels() {
+                    let got = E::mean_of_counted(level, counted, E::BINARY);
+                    assert_eq!(got, want, "{name}, {n} elements, {}, {skips}", mask.is_some());
+                }
+            }
+        }
+    }
+    check(|x| x);
+    check(|x| x as f32);
+    check(|x| BF16(half::bf16::from_f64(x).to_bits()));
+    check(|x| F16(half::f16::from_f64(x).to_bits()));
+}
+
+/// Of as many as are near, the mean is known; and so is that of all, if these come again and again.
+#[test]
+fn parts_of_integers_lose_nothing() {
+    assert!(read_in_streams());
+    fn check<E: Element>(element: impl Fn(u64) -> E) {
+        let some = (0..1000_u64).map(|i| element(i.wrapping_mul(i << 40 | i)));
+        let some: Vec<E> = some.collect();
+        let data = some.repeat(300);
+        let mask = vec![1; data.len()];
+        for (name, level) in levels() {
+            let want = E::mean_bits(level, &some, 1000, Binary::B64);
+            for n in [2, 9, 70, 300].map(|times| times * some.len()) {
+                let (data, what) = (&data[..n], format!("{name}, {n} elements"));
+                assert_eq!(E::mean_bits(level, data, n as u64, Binary::B64), want, "{what}");
+                let among = Counted::new(data, None, false).among(1 << 20);
+                assert_eq!(E::mean_of_counted(level, among, Binary::B64), Some(want), "{what}");
+                let masked = Counted::new(data, Some(&mask[..n]), false);
+                assert_eq!(E::mean_of_counted(level, masked, Binary::B64), None, "{what}");
+            }
+        }
+    }
+    check(|i| Bool(i as u8));
+    check(|i| i as i8);
+    check(|i| i as u16);
+    check(|i| i as i32);
+    check(|i| i as u32);
+    check(|i| i as i64);
+    check(|i| i);
+}
+
+/// Of others they are a part that is worth it, and not far by themselves.
+#[test]
+fn what_is_far_among_others_is_so_alone() {
+    assert!(read_in_streams());
+    let data = [0.0; 9000];
+    let is_far =
+        |n: usize, bytes| Counted::new(&data[..n], None, false).among(bytes).is_far_among_others();
+    assert!(is_far(2048, 1 << 20) && is_far(8191, 1 << 20));
+    assert!(!is_far(2047, 1 << 20) && !is_far(8192, 1 << 20));
+    assert!(!is_far(2048, 0) && !is_far(2048, (1 << 16) - 1));
 }
