@@ -129,6 +129,23 @@ def skips(rounds):
         )
 
 
+def from_memory(rounds):
+    """Yield the figures of long rows, integers, NaNs to skip and masks from DRAM."""
+    rng = np.random.default_rng(0)
+    for dtype, columns in itertools.product(("float32", "float64"), (3000, 10000)):
+        a = rng.random((2 * 10**7 // columns, columns), dtype)
+        yield compare("axis 1", a, "numpy", 0.95, 1.5, rounds, memory=a, axis=1)
+    half = rng.random(2 * 10**7) < 0.5
+    a = a.ravel()
+    yield compare("where half is true", a, "numpy", 5, 10, rounds, memory=a, where=half)
+    a[rng.random(a.size) < 0.01] = np.nan
+    yield compare(
+        "skipna, 1 % NaN", a, "bottleneck", 1.5, 2.5, rounds, bottleneck.nanmean, SKIPPING, memory=a
+    )
+    a = rng.integers(0, 100, 2 * 10**7)
+    yield compare("integers", a, "numpy", 2, 3, rounds, memory=a)
+
+
 def small(rounds):
     """Yield the figures of small arrays: axes, another result, a mask, a NaN to skip, a view."""
     a = np.random.default_rng(0).random((3, 4))
@@ -147,5 +164,5 @@ def small(rounds):
 
 def figures(rounds):
     """Yield all of them."""
-    for part in axes, tables, strides, dtypes, skips, small:
+    for part in axes, tables, strides, dtypes, skips, from_memory, small:
         yield from part(rounds)

@@ -220,10 +220,13 @@ def test_a_large_table_is_its_parts(shape, axis, dtype):
         assert same(means[index], mean_of_line(cell))
 
 
-@pytest.mark.parametrize("shape", [(3000, 500), (12_000, 300), (40_000, 33)])
+@pytest.mark.parametrize("shape", [(3000, 500), (12_000, 300), (40_000, 33), (1500, 4000)])
 @pytest.mark.parametrize("dtype", ["f8", "f4", "e"])
 def test_many_rows_are_each_by_itself(shape, dtype):
-    """From 2 or 13 MB on, as the machine may be, the next ones are asked for early."""
+    """From 2 or 13 MB on, as the machine may be, the next ones are asked for early.
+
+    From 20 MB on longer ones are, too.
+    """
     a = np.random.default_rng(31).standard_normal(shape).astype(dtype)
     for view in a, a[::-1], a[:, 1:], a[1:, :32], np.broadcast_to(a[:1], shape):
         means = compute_mean(view, axis=-1)
@@ -236,7 +239,7 @@ def test_many_rows_are_each_by_itself(shape, dtype):
 
 @pytest.mark.parametrize("dtype", ["f8", "f4", "e", "i8", "u1", "m8[s]"])
 def test_long_rows_are_each_by_itself(dtype):
-    """From 20 MB on in all, each is read as what comes from memory; one alone is not."""
+    """From 20 MB on in all, as the machine may be, each is read as what comes from memory."""
     rng = np.random.default_rng(37)
     some = rng.uniform(0 if dtype == "u1" else -50, 50, 100_003).astype(dtype)
     a = np.resize(some, (22 * 2**20 // (30_001 * some.itemsize), 30_001))

@@ -5,7 +5,7 @@
 use crate::gather::Source;
 use crate::layout::{Axis, Place};
 use mean_core::{
-    Ahead, Binary, Element, Level, Reading, Shape, MOST_ROWS, ROWS, TILE, WORTH_A_COPY,
+    Ahead, Binary, Course, Element, Level, Reading, Shape, FAR, MOST_ROWS, ROWS, TILE, WORTH_A_COPY,
 };
 
 /// Runs of so few neighbours are averaged side by side even where they lie apart.
@@ -31,6 +31,10 @@ const WORTH_JOINING: usize = 64;
 
 /// Of fewer complex numbers a run is not read by itself.
 const WORTH_A_RUN: usize = 32;
+
+/// Longer runs are better read one after the other, unless they come from memory: then the next one is to be asked for.
+/// (On Intel; elsewhere it is not measured.)
+const LONGEST_IN_CACHE: usize = 1 << 11;
 
 /// Rows of so many elements are asked for early where they are far; those of narrow tables follow one another.
 const WIDE: usize = TILE / 4;
@@ -87,8 +91,11 @@ impl<'a> Arrangement<'a> {
         format: Binary,
     ) -> Option<Self> {
         let all = source.axes.iter().chain(cells);
+        let bytes = all.fold(size_of::<E>(), |bytes, axis| bytes.saturating_mul(axis.len));
+        let is_far = bytes >= FAR && Course::of(bytes).parts > 1;
         let cells = Cells::of::<E>(source, cells, first)?;
-        let joined = cells.joined(|n| E::takes_rows(level, n, format))?;
+        let takes_rows = |n| (n <= LONGEST_IN_CACHE || is_far) && E::takes_rows(level, n, format);
+        let joined = cells.joined(takes_rows)?;
         let (mut shape, elements) = cells.shape(&joined);
         let masks = cells.way_of_masks(&joined, shape.copies);
         let Joined { axis, tables, width, apart, parts, .. } = joined;
@@ -100,7 +107,6 @@ impl<'a> Arrangement<'a> {
         {
             return None;
         }
-        let bytes = all.fold(size_of::<E>(), |bytes, axis| bytes.saturating_mul(axis.len));
         let row = width * shape.copies;
         let all_in_place = source.all_count() && elements.in_place;
         let dense = all_in_place && source.axes.len() == 1 && cells.rows_follow(width);

@@ -43,9 +43,9 @@ pub(crate) struct Cell<'a, E> {
     read: usize,
     ended: bool,
     way: Way,
-    /// Bytes from the first to the last of all cells that are read one after the other, if most come from memory. (From a
-    /// third cache, where each cell begins costs what is gained within.)
-    extent: usize,
+    /// Of all cells, if most of these come from memory, one after the other; else 0. (From a third cache, to begin each
+    /// cell anew costs what is gained in it.)
+    bytes_of_all: usize,
     /// Whether runs are read where they are in memory.
     runs_in_place: bool,
     /// The run, so far as it is packed; else where it is.
@@ -92,8 +92,11 @@ impl<'a, E: Element> Cell<'a, E> {
         };
         let elements = source.axes.iter().fold(1_usize, |n, axis| n.saturating_mul(axis.len));
         let reach = |axis: &Axis| axis.data.unsigned_abs().saturating_mul(axis.len - 1);
-        let axes = source.axes.iter().chain(cells);
-        let extent = axes.fold(size, |extent, axis| extent.saturating_add(reach(axis)));
+        let own = source.axes.iter().fold(size, |own, axis| own.saturating_add(reach(axis)));
+        let others = cells.iter().filter(|axis| axis.data != 0);
+        // (Cells that overlap are near, but for the first.)
+        let overlap = others.clone().any(|axis| axis.data.unsigned_abs() < own);
+        let of_all = others.fold(own, |bytes, axis| bytes.saturating_mul(axis.len));
         let room = if runs_in_place { 0 } else { elements.min(BUFFER / size) };
         Self {
             level,
@@ -104,7 +107,7 @@ impl<'a, E: Element> Cell<'a, E> {
             read: 0,
             ended: false,
             way,
-            extent: if extent >= FAR { extent } else { 0 },
+            bytes_of_all: if of_all >= FAR && !overlap { of_all } else { 0 },
             runs_in_place,
             buffer: vec![],
             room,
@@ -121,10 +124,10 @@ impl<'a, E: Element> Cell<'a, E> {
         self.cells.place
     }
 
-    /// Goes to a cell, one of those that it was made for: what is beside it is not read.
+    /// Goes to a cell, one of those that it was made for. (So they are not read one after the other.)
     pub fn move_to(&mut self, place: Place) {
         self.cells.place = place;
-        self.extent = 0;
+        self.bytes_of_all = 0;
     }
 
     /// Goes to the next cell; false after the last.
@@ -147,12 +150,10 @@ impl<'a, E: Element> Cell<'a, E> {
                 // for them.
                 let elements = unsafe { std::slice::from_raw_parts(data.cast::<E>(), len) };
                 if let Way::InPlace = self.way {
-                    let among = Counted::new(elements, None, false).among(self.extent);
-                    let mean = if among.is_far_among_others() {
-                        E::mean_of_counted(self.level, among, format)
-                    } else {
-                        None
-                    };
+                    let among = Counted::new(elements, None, false).among(self.bytes_of_all);
+                    let far = among.is_far_among_others();
+                    let mean = far.then(|| E::mean_of_counted(self.level, among, format));
+                    let mean = mean.flatten();
                     mean.or_else(|| Some(by(self.level, elements, len as u64, format)))
                 } else {
                     let mask = self.source.mask.map(|mask| {
@@ -161,13 +162,13 @@ impl<'a, E: Element> Cell<'a, E> {
                         unsafe { std::slice::from_raw_parts(mask, len) }
                     });
                     let counted = Counted::new(elements, mask, self.source.skip.is_some());
-                    E::mean_of_counted(self.level, counted.among(self.extent), format)
+                    E::mean_of_counted(self.level, counted.among(self.bytes_of_all), format)
                 }
             }
             Way::Strided => {
                 // SAFETY: `new`'s caller vouches for the elements of the line.
                 let line = unsafe { Line::<E>::new(data, &self.inner) };
-                E::mean_of_strided(self.level, line.among(self.extent), format)
+                E::mean_of_strided(self.level, line.among(self.bytes_of_all), format)
             }
             Way::Few => {
                 let mut few = [E::zero(); FEW];

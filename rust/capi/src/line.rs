@@ -15,7 +15,7 @@ pub(crate) struct Line<E> {
     len: usize,
     /// In bytes.
     stride: isize,
-    /// Of all that is read one after the other, this among it.
+    /// From the first element to the last, or of all that this is among.
     bytes: usize,
 }
 
@@ -29,9 +29,9 @@ impl<E: Element> Line<E> {
         Self { data: data.cast(), len: axis.len, stride: axis.data, bytes }
     }
 
-    /// The same among so many bytes, if these are more, that are read one after the other.
+    /// The same among so many bytes that are read one after the other.
     pub fn among(self, bytes: usize) -> Self {
-        Self { bytes: self.bytes.max(bytes), ..self }
+        Self { bytes: Course::bytes_among(self.bytes, bytes), ..self }
     }
 
     /// Where the elements of `range` begin.

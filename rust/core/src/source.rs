@@ -2,7 +2,7 @@
 //! that lie apart.
 
 use crate::element::Float;
-use crate::far::{self, Course, LEAST_PART};
+use crate::far::{self, Course};
 use crate::lane::{Bits, Holds, Lane};
 use fearless_simd::{prelude::*, Level, Simd};
 use std::ops::Range;
@@ -23,7 +23,7 @@ pub trait Strided<E>: Copy {
     /// Copies the elements from `at` on, as many as there is room for.
     fn copy(self, at: usize, to: &mut [E]);
 
-    /// Gives `take` the elements of `range`, a multiple of `len`, in groups of so many: within a group
+    /// Gives `take` the elements of `range`, a multiple of `len`, in groups of so many, these and what is in them
     /// in any order. To be `#[inline(always)]`, so that it is compiled for `level` and a group need not
     /// go through memory.
     fn for_groups(self, level: Level, range: Range<usize>, len: usize, take: impl FnMut(&[E]));
@@ -53,8 +53,8 @@ pub(crate) trait Source<E: Float>: Copy {
         None
     }
 
-    /// Gives `take` the groups of `range`, a multiple of them and fewer than 2^31, and returns how many elements were
-    /// left out.
+    /// Gives `take` the groups of `range`, a multiple of them and fewer than 2^31, in any order, and returns how many
+    /// elements were left out.
     /// (Not an iterator: its `next` might not be compiled for the level.)
     fn for_groups<S: Simd, F: Holds<E>>(
         self,
@@ -160,6 +160,7 @@ pub struct Counted<'a, E> {
     data: &'a [E],
     mask: Option<&'a [u8]>,
     skips: bool,
+    /// Of these elements, or of all that they are among.
     bytes: usize,
 }
 
@@ -170,16 +171,15 @@ impl<'a, E> Counted<'a, E> {
         Self { data, mask, skips: skips_missing, bytes: size_of_val(data) }
     }
 
-    /// The same among so many bytes, if these are more, that are read one after the other: so they come from as far as all.
+    /// The same among so many bytes that are read one after the other.
     pub fn among(self, bytes: usize) -> Self {
-        Self { bytes: self.bytes.max(bytes), ..self }
+        Self { bytes: Course::bytes_among(size_of_val(self.data), bytes), ..self }
     }
 
-    /// Whether they come from far, and would not by themselves, and there are some parts of them.
+    /// Whether they come from far, and would not be taken to by themselves.
     pub fn is_far_among_others(&self) -> bool {
         let is_far = |bytes| Course::of(bytes).ahead.is_some();
-        let own = size_of_val(self.data);
-        own >= 2 * LEAST_PART && is_far(self.bytes) && !is_far(own)
+        is_far(self.bytes) && !is_far(size_of_val(self.data))
     }
 
     /// How they are read.

@@ -905,7 +905,7 @@ fn anchor_and_grid<F: Tested>(n: usize, e: i32, group: usize) -> (i32, i32) {
 fn rows_that_drop_halves_to_one_side<F: Tested>() {
     let mut rng = Random::seed_from_u64(17);
     let precision = F::PRECISION as i32;
-    for n in [32_usize, 33, 50, 64, 100, 129, 1000, 2048] {
+    for n in [32_usize, 33, 50, 64, 100, 129, 1000, 2048, 4096] {
         for round in 0..60 {
             let n = if round % 2 == 0 { n } else { 1 << n.ilog2() };
             let (_, last_grid) = anchor_and_grid::<F>(n, n.ilog2() as i32, GROUPS[round / 2 % 3]);
@@ -992,8 +992,10 @@ fn ordinary_columns_are_seldom_open<F: Tested>() {
         for rows in [8, 100, 129, 1000, 1016, 3000, 9000] {
             let columns = 1_000_000 / rows;
             let open = Table::of_families(rows, columns, 0, 3, Some(family)).check(family.name);
+            // (What a row of float32 drops is more, the longer it is.)
+            let dropped = if F::BITS == 32 && (2049..=4096).contains(&rows) { 0.01 } else { 0.001 };
             // (Some room for luck: four standard deviations.)
-            let most = columns as f64 * (1.0 / rows as f64 + 0.001);
+            let most = columns as f64 * (1.0 / rows as f64 + dropped);
             let most = most + 4.0 * most.sqrt();
             assert!((open as f64) < most, "{}: {open} of {columns}, {rows} rows", family.name);
         }
