@@ -79,7 +79,7 @@ impl<E: Element> Line<E> {
         course.for_places(
             block,
             len,
-            self.stride.unsigned_abs().max(1),
+            self.stride.unsigned_abs(),
             #[inline(always)]
             |at, next| {
                 if let Some(ahead) = course.ahead {

@@ -182,10 +182,10 @@ impl Course {
     /// Of blocks of so many bytes in all.
     #[inline(always)]
     pub fn of(bytes: usize) -> Self {
+        let Some(ahead) = Ahead::of(bytes) else { return Self::IN_ORDER };
         let parts = limits().parts;
-        let ahead = Ahead::of(bytes);
         let in_turn = Ahead { bytes: IN_TURN, is_far: false };
-        Self { parts, ahead: if parts > 1 { ahead.and(Some(in_turn)) } else { ahead } }
+        Self { parts, ahead: Some(if parts > 1 { in_turn } else { ahead }) }
     }
 
     /// What some bytes are to be taken for `among` so many that are read one after the other: these come from as far as all,
