@@ -85,6 +85,9 @@ const FEW: u64 = 64;
 const FEW_OF_LONG: u64 = 512;
 // (So they carry nothing.)
 const _: () = assert!(FEW_OF_LONG < (1 << 13) - ROWS as u64);
+/// Then so many columns are read in one go, where more are else: of few rows what is done before and after the sums is much,
+/// and the memory idle meanwhile.
+const TILE_OF_FEW: usize = 2 * TILE;
 /// A narrow table is not made wider than leaves so many rows: to add up a column's copies costs as
 /// much as some rows.
 pub const WORTH_A_COPY: usize = 32;
@@ -296,6 +299,17 @@ fn means_at<S: Simd, E: Float>(
     }
 }
 
+/// The most columns that are read in one go.
+#[inline(always)]
+fn most_columns(reading: Reading, shape: Shape) -> usize {
+    let tile = reading.tile();
+    if shape.n <= FEW {
+        tile.min(TILE_OF_FEW)
+    } else {
+        tile
+    }
+}
+
 /// Calls a function that is compiled by itself: all kinds of tables in one function take the compiler a third longer.
 #[inline(never)]
 fn by_itself<S: Simd, R>(simd: S, f: impl FnOnce() -> R) -> R {
@@ -319,7 +333,7 @@ fn means_by<
     let Shape { rows, columns, copies, n, .. } = shape;
     let plan = &Plan::new::<E, TWO>(shape);
     let group = W * S::f64s::LEN;
-    let tile = table.reading().tile().min(columns * copies);
+    let tile = most_columns(table.reading(), shape).min(columns * copies);
     let kept = if shape.is_one_block() { MOST } else { tile + 2 * MOST };
     let mut memory = table.take_memory();
     let slots = SLOTS + usize::from(COUNTED);
@@ -794,7 +808,7 @@ fn sweep<
     let columns = shape.columns * shape.copies;
     let groups_in_all = columns.div_ceil(group);
     let reading = table.reading();
-    let tiles = groups_in_all.div_ceil(reading.tile() / group).max(1);
+    let tiles = groups_in_all.div_ceil(most_columns(reading, shape) / group).max(1);
     let groups_of_tile = groups_in_all.div_ceil(tiles).max(1);
     let mut padded = [[E::signed(false, 0); MOST]; ROWS];
     let mut few = Few::new();
