@@ -220,12 +220,14 @@ def test_a_large_table_is_its_parts(shape, axis, dtype):
         assert same(means[index], mean_of_line(cell))
 
 
-@pytest.mark.parametrize("shape", [(3000, 500), (12_000, 300), (40_000, 33), (1500, 4000)])
+@pytest.mark.parametrize(
+    "shape", [(3000, 500), (12_000, 300), (40_000, 33), (1500, 4000), (1000, 1700)]
+)
 @pytest.mark.parametrize("dtype", ["f8", "f4", "e"])
 def test_many_rows_are_each_by_itself(shape, dtype):
     """From 2 or 13 MB on, as the machine may be, the next ones are asked for early.
 
-    From 20 MB on longer ones are, too.
+    From 20 MB on longer ones are, too. From 2 to 20 MB long ones may be read from the last one on.
     """
     a = np.random.default_rng(31).standard_normal(shape).astype(dtype)
     for view in a, a[::-1], a[:, 1:], a[1:, :32], np.broadcast_to(a[:1], shape):
@@ -272,6 +274,56 @@ def test_long_arrays_are_exact(dtype):
             kept = a[~np.isnan(a)]
             mean = Fraction(int(np.sum(kept, dtype=np.int64)), kept.size)
             assert same(compute_mean(a, skipna=True), to_float(mean, result)[0])
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4", "e", "i8", "u1", "c16", "c8", "m8[s]"])
+def test_lines_are_the_same_from_the_end(dtype):
+    """From 2 to 20 MB, as the machine may be, the last is read first."""
+    rng = np.random.default_rng(41)
+    some = rng.integers(0, 100, (997, 1700)).astype("c16" if dtype[0] == "c" else "i8")
+    some += 1j * rng.integers(0, 100, some.shape) if dtype[0] == "c" else 0
+    some = some.astype(dtype)
+    a = np.tile(some, (-(-(5 * 2**20) // some.nbytes), 1))
+    for view in a, a[:, :-1], a[::-1, 100:], a[:, ::-1]:
+        half = rng.random(view.shape) < 0.5
+        out = np.zeros((view.shape[0], 2), result_dtype(view.dtype))[:, 0]
+        assert compute_mean(view, axis=1, out=out) is out
+        assert same(out.copy(), np.array([compute_mean(row) for row in view]))
+        means = compute_mean(view, axis=1, where=half)
+        rows = zip(view, half)
+        assert same(means, np.array([compute_mean(row[of_it]) for row, of_it in rows]))
+        assert same(compute_mean(view), compute_mean(np.array(view.T).ravel()))
+        assert same(compute_mean(view, where=half), compute_mean(view[half]))
+
+
+@pytest.mark.parametrize("columns", [2, 3, 4])
+@pytest.mark.parametrize("dtype", ["f8", "f4", "e", "i8", "u1", "m8[s]"])
+def test_few_long_columns_are_each_by_itself(dtype, columns):
+    """Which are read in one go where they are one slice of 2 MB and more."""
+    rng = np.random.default_rng(43)
+    some = rng.uniform(0 if dtype == "u1" else -50, 50, (10_007, columns)).astype(dtype)
+    a = np.tile(some, (-(-(3 * 2**20) // some.nbytes), 1))
+    if dtype == "f8":
+        a[:, 1] *= 1e-200
+        a[9_000] = [1e300, -5e-324, np.inf, -0.0][:columns]
+    wheres = [True, rng.random(a.shape) < 0.5, rng.random((len(a), 1)) < 0.5]
+    for view, where in itertools.product((a, a[1:], a[::2]), wheres):
+        where = where if where is True else where[: len(view)]
+        if where is not True and view.dtype.kind == "f":
+            view = np.where(rng.random(view.shape) < 0.01, np.nan, view)
+        options = {"where": where, "skipna": where is not True}
+        got = compute_mean(view, axis=0, **options)
+        counts = np.broadcast_to(where, view.shape)
+        wanted = [
+            compute_mean(column[of_it], skipna=options["skipna"])
+            for column, of_it in zip(view.T, counts.T)
+        ]
+        assert same(got, np.array(wanted))
+        if dtype in ("f8", "f4") and columns == 2:
+            number = view.view("c16" if dtype == "f8" else "c8")[:, 0]
+            if where is True:
+                got = compute_mean(number)
+                assert same(np.array([got.real, got.imag]), np.array(wanted))
 
 
 @every_dtype

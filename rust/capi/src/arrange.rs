@@ -22,6 +22,9 @@ const SLAB_OF_RUNS: usize = 256;
 const WORTH_A_TABLE: usize = 5;
 const WORTH_A_TABLE_OF_SHORT: usize = 9;
 const SHORT: usize = 128;
+/// But what is one slice of so many bytes is to be read only once, if all is more than most second caches hold.
+const WORTH_ONE_READING: usize = 1 << 19;
+const FROM_FAR: usize = 2 << 20;
 
 /// Of rows of fewer elements a mask and what it is for are not copied piece by piece.
 const WORTH_COPYING_TWICE: usize = 32;
@@ -95,7 +98,7 @@ impl<'a> Arrangement<'a> {
         let is_far = bytes >= FAR && Course::of(bytes).parts > 1;
         let cells = Cells::of::<E>(source, cells, first)?;
         let takes_rows = |n| (n <= LONGEST_IN_CACHE || is_far) && E::takes_rows(level, n, format);
-        let joined = cells.joined(takes_rows)?;
+        let joined = cells.joined(takes_rows, bytes)?;
         let (mut shape, elements) = cells.shape(&joined);
         let masks = cells.way_of_masks(&joined, shape.copies);
         let Joined { axis, tables, width, apart, parts, .. } = joined;
@@ -188,8 +191,8 @@ impl<'a, 'b> Cells<'a, 'b> {
         Some(Self { source, n, run, columns, tables, size, plain, side_by_side })
     }
 
-    /// `None` where each is better read by itself, and not in a table.
-    fn joined(&self, takes_rows: impl Fn(usize) -> bool) -> Option<Joined<'a>> {
+    /// `None` where each is better read by itself, and not in a table; of so many bytes in all.
+    fn joined(&self, takes_rows: impl Fn(usize) -> bool, of_all: usize) -> Option<Joined<'a>> {
         let &Self { source, n, run, columns, size, .. } = self;
         let all_count = source.all_count();
         let is_one_run = source.axes.len() == 1;
@@ -198,7 +201,8 @@ impl<'a, 'b> Cells<'a, 'b> {
             && is_one_run
             && takes_rows(n);
         let few = if all_count { FEW } else { FEW_TO_SIFT };
-        if !(apart || run.len <= few || columns.data < run.data) {
+        let are_closer = columns.data.unsigned_abs() < run.data.unsigned_abs();
+        if !(apart || run.len <= few || are_closer) {
             return None;
         }
         let (mut axis, mut tables, mut continues, mut parts) = (Axis::ONE, self.tables, false, 1);
@@ -211,21 +215,39 @@ impl<'a, 'b> Cells<'a, 'b> {
             if in_turn && all_count && is_one_run && n >= WORTH_A_RUN && takes_rows(2 * n) {
                 (axis, tables, apart, parts) = (last, others, true, 2);
             } else if columns.data != 0
-                && columns.data < run.data
+                && are_closer
                 && (continues || are_small(last.len, n, columns.len))
             {
                 (axis, tables) = (last, others);
             }
         }
         let width = columns.len * axis.len;
-        let is_short = n <= SHORT && !apart;
-        let least = if is_short { WORTH_A_TABLE_OF_SHORT } else { WORTH_A_TABLE };
+        let bytes = n.saturating_mul(width).saturating_mul(size as usize);
+        let is_far = of_all >= FROM_FAR && bytes >= WORTH_ONE_READING;
+        let least = if is_far && is_one_run && self.are_one_slice() {
+            2
+        } else if n <= SHORT && !apart {
+            WORTH_A_TABLE_OF_SHORT
+        } else {
+            WORTH_A_TABLE
+        };
         (width >= least).then_some(Joined { axis, continues, tables, width, apart, parts })
     }
 
     /// Whether rows, of all columns of a table, follow one another.
     fn rows_follow(&self, width: usize) -> bool {
         self.run.data == self.size * width as isize
+    }
+
+    /// Whether rows of a table follow one another, and masks as well.
+    fn are_one_slice(&self) -> bool {
+        let &Self { source, run, columns, size, .. } = self;
+        let masks_follow = columns.mask == 1 && run.mask == columns.len as isize;
+        let is_masked = source.mask.is_some();
+        self.plain
+            && columns.data == size
+            && self.rows_follow(columns.len)
+            && (!is_masked || masks_follow)
     }
 
     /// Whether so many rows that follow one another are one: of several axes only those of the last.
