@@ -39,8 +39,9 @@ PACKAGES = ["numpy", "bottleneck", "polars", "pyarrow", "numkong", "xsum"]
 DRAM = 20_000_000  # 80 MB of float32, 160 MB of float64
 SIZES = [8, 30, 100, 300, 1000, 3000, 10**4, 10**5, 10**6, 10**7, DRAM]
 DTYPES = ["float32", "float64"]
-READS = ["read_32", "read_64", "read_streams"]
+READS = ["read_32", "read_64", "read_back", "read_streams"]
 BATCH = 1e-3  # seconds: quick calls are timed together, at least this long
+PASSED = 2 << 20  # bytes: larger arrays are read from beginning to end before each call
 US, READ, FASTEST = "compute_mean", "read limit", "the fastest peer"
 NEAR_A_READ = 0.8  # of its speed: the memory is most of what takes time
 TIMES, SLOWER, NS, NS_EACH = "x", "x slower", " ns", " ns/element"  # units; at least, then at most
@@ -57,6 +58,7 @@ ffi.cdef(
     float tutorial_f32(const void *a, size_t n);
     int32_t read_32(const void *data, size_t len, ptrdiff_t stride, double *out);
     int32_t read_64(const void *data, size_t len, ptrdiff_t stride, double *out);
+    int32_t read_back(const void *data, size_t len, ptrdiff_t stride, double *out);
     int32_t read_streams(const void *data, size_t len, ptrdiff_t stride, double *out);
     int32_t plain_sum(const void *data, size_t len, ptrdiff_t stride, double *out);
     double seconds(void *call, const void *data, size_t len, size_t arrays, size_t repeats);
@@ -101,6 +103,25 @@ def clock(function, *arguments):
     return Timer(partial(function, *arguments), timer=process_time).timeit
 
 
+def after_a_pass(timer, memory):
+    """Return a timer of calls that find `memory` as what made it leaves it: passed to its end.
+
+    So none gains from what another leaves in a cache. Of less all stays near, and nothing changes.
+    """
+    if memory.nbytes < PASSED:
+        return timer
+    pointer, length, out = ffi.from_buffer(memory), memory.nbytes // 8, ffi.new("double *")
+
+    def seconds(repeats):
+        total = 0
+        for _ in range(repeats):
+            FAST.read_64(pointer, length, 8, out)
+            total += timer(1)
+        return total
+
+    return seconds
+
+
 def clock_in_c(function, a, arrays=1):
     """Return the timer of a call from C on float64: on `arrays` equal parts of `a` in turn."""
     pointer, length = ffi.from_buffer(a), a.nbytes // 8 // arrays
@@ -125,7 +146,7 @@ def python_calls(a):
     }
     if a.size > 10**6:
         del timers["fsum"]  # it would take seconds
-    return timers
+    return {name: after_a_pass(timer, a) for name, timer in timers.items()}
 
 
 def medians(timers, rounds):
@@ -144,7 +165,7 @@ def medians(timers, rounds):
 
 def with_read_limit(timers, a, rounds):
     """Return the medians, and the read limit's: of the fastest plain SIMD read of `a`."""
-    reads = {name: clock_in_c(getattr(FAST, name), a) for name in READS}
+    reads = {name: after_a_pass(clock_in_c(getattr(FAST, name), a), a) for name in READS}
     found = medians({**timers, **reads}, rounds)
     found[READ] = min(found.pop(name) for name in reads)
     return found
@@ -244,10 +265,17 @@ def c_calls(rounds):
 
 
 def times_as_fast_as_numpy(dtype, rounds):
-    """Return how many times as fast as NumPy at a million elements."""
+    """Return how many times as fast as NumPy at a million elements, called again and again."""
     a = np.random.default_rng(0).random(10**6, dtype)
     found = medians({US: clock(mean.compute_mean, a), "numpy": clock(np.mean, a)}, rounds)
     return found["numpy"] / found[US]
+
+
+def again(rounds):
+    """Yield the figures of calls each of which finds what the one before left in the caches."""
+    for dtype in DTYPES:
+        faster = times_as_fast_as_numpy(dtype, rounds)
+        yield Figure("again and again", dtype, 10**6, "numpy", 1, 1.5, faster, TIMES)
 
 
 def forced(level, rounds):
@@ -290,7 +318,7 @@ def never_a_cliff(rounds):
     each = {}
     for size in small, large:
         cases = worst_cases(size)
-        timers = {name: clock(mean.compute_mean, a) for name, a in cases.items()}
+        timers = {name: after_a_pass(clock(mean.compute_mean, a), a) for name, a in cases.items()}
         found = with_read_limit(timers, next(iter(cases.values())), rounds)
         each[size] = {name: 1e9 * seconds / size for name, seconds in found.items()}
     for name in cases:
@@ -379,7 +407,9 @@ PAGE = """\
 # Benchmarks
 
 Written by `make bench`; do not edit. Every figure is of medians of {rounds} rounds, in which all
-take turns, in an order that changes; of processor time, of all threads.
+take turns, in an order that changes; of processor time, of all threads. Before each call an array
+of 2 MB and more is read once, from its beginning to its end, as what made it would leave it in the
+caches. (But not where the same is called "again and again", or "forced" to a level.)
 
 {machine}
 
@@ -399,9 +429,9 @@ which was, or that not even a plain read does.
 
 ## All medians
 
-Microseconds of a call, and its throughput relative to the read limit: the fastest of three plain
-SIMD reads of the same bytes (32 and 64 bytes wide, and in eight streams), timed in C. All others
-are called from Python, on one thread. bottleneck has but a `nanmean`, numkong but a sum.
+Microseconds of a call, and its throughput relative to the read limit: the fastest of four plain
+SIMD reads of the same bytes (32 and 64 bytes wide, from the end, and in eight streams), timed in C.
+All others are called from Python, on one thread. bottleneck has but a `nanmean`, numkong but a sum.
 compute_mean and xsum (which converts float32) are exact, fsum is so but for the division. C is the
 tutorial's loop, at `-O3` and at `-O3 -march=native -ffast-math`.
 
@@ -417,7 +447,7 @@ def main():
     arguments = parser.parse_args()
     rounds, about = arguments.rounds, machine()
     times = from_python(rounds)
-    figures = [*ratios(times), *c_calls(rounds), *never_a_cliff(rounds)]
+    figures = [*ratios(times), *again(rounds), *c_calls(rounds), *never_a_cliff(rounds)]
     if platform.machine() in ("x86_64", "AMD64"):
         figures += forced("sse2", rounds)
     import reductions  # which needs what is defined here

@@ -60,6 +60,29 @@ REDUCTION(read_32, uint64_t, ^, 32)
 REDUCTION(read_64, uint64_t, ^, 64)
 REDUCTION(plain_sum, double, +, 64)
 
+/* From the end back: what was read, or made, before is as a rule nearest there. */
+int32_t read_back(const double *data, size_t len, ptrdiff_t stride, double *out)
+{
+    enum { LANES = 8 };
+    typedef uint64_t word __attribute__((may_alias));
+    typedef word vector __attribute__((vector_size(8 * LANES), aligned(8)));
+    (void)stride;
+    const word *const a = (const word *)data;
+    vector v[4] = {{0}};
+    size_t i = len;
+    for (; i >= 4 * LANES; i -= 4 * LANES)
+        for (size_t k = 0; k < 4; k++)
+            v[k] ^= *(const vector *)(a + i - LANES * (k + 1));
+    v[0] = (v[0] ^ v[1]) ^ (v[2] ^ v[3]);
+    word result = 0;
+    for (size_t k = 0; k < LANES; k++)
+        result ^= v[0][k];
+    for (; i > 0; i--)
+        result ^= a[i - 1];
+    *out = (double)result;
+    return 0;
+}
+
 /*
  * A cache line of each of eight parts in turn: on Zen 3 from DRAM in two thirds of the time. (An odd number of
  * lines apart, so that they do not meet in one bank of the memory.)

@@ -4,6 +4,9 @@
 
 use smallvec::SmallVec;
 
+/// Bytes of lines that may come in another order than that of memory.
+const LONG_LINE: usize = 6 << 10;
+
 /// Something for each axis: allocated only where there are more than usual.
 pub(crate) type PerAxis<T> = SmallVec<[T; 4]>;
 
@@ -27,6 +30,12 @@ impl Axis {
             inner_stride.checked_mul(inner.len as isize) == Some(outer)
         };
         joins(self.data, inner.data) && joins(self.mask, inner.mask) && joins(self.out, inner.out)
+    }
+
+    /// The same from its other end.
+    fn reverse(&mut self, first: &mut Place) {
+        *first = first.moved(self, self.len as isize - 1);
+        (self.data, self.mask, self.out) = (-self.data, -self.mask, -self.out);
     }
 }
 
@@ -65,8 +74,7 @@ impl Layout {
         for axes in [kept, reduced] {
             axes.retain(|axis| axis.len != 1);
             for axis in axes.iter_mut().filter(|axis| axis.data < 0) {
-                *first = first.moved(axis, axis.len as isize - 1);
-                (axis.data, axis.mask, axis.out) = (-axis.data, -axis.mask, -axis.out);
+                axis.reverse(first);
             }
             axes.sort_by_key(|axis| std::cmp::Reverse(axis.data));
             // From the innermost outwards.
@@ -78,6 +86,20 @@ impl Layout {
                 }
             }
         }
+    }
+
+    /// Has cells that are lines come from the last one on, or the lines of a cell, once they are sorted. If these are of
+    /// elements of `size` bytes side by side, and long: the next of others comes best if it is the next in memory.
+    pub fn begin_at_the_end(&mut self, size: usize) {
+        let Self { first, kept, reduced } = self;
+        let Some((line, outer)) = reduced.split_last_mut() else { return };
+        let len = size.saturating_mul(line.len);
+        if line.data != size as isize || len < LONG_LINE {
+            return;
+        }
+        let axes = if kept.is_empty() { outer } else { kept.as_mut_slice() };
+        let apart = axes.iter_mut().filter(|axis| axis.data.unsigned_abs() >= len);
+        apart.for_each(|axis| axis.reverse(first));
     }
 }
 
@@ -112,5 +134,52 @@ impl<'a> Odometer<'a> {
             self.place = self.place.moved(axis, 1 - axis.len as isize);
         }
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The axes of some lengths and strides, outermost first.
+    fn axes(axes: &[(usize, isize)]) -> PerAxis<Axis> {
+        axes.iter().map(|&(len, data)| Axis { len, data, mask: data / 8, out: data / 2 }).collect()
+    }
+
+    /// Which axes, of the cells and of the elements within one, have another direction then; `first` is the last of these.
+    fn turned(kept: &[(usize, isize)], reduced: &[(usize, isize)]) -> [Vec<bool>; 2] {
+        let before = [axes(kept), axes(reduced)];
+        let [kept, reduced] = before.clone();
+        let (mut after, mut first) = (Layout { kept, reduced, ..Layout::default() }, 0);
+        after.begin_at_the_end(8);
+        let turned = [0, 1].map(|i| {
+            let axes = [&after.kept, &after.reduced][i].iter().zip(&before[i]);
+            let turned = axes.map(|(after, before)| {
+                let is_turned = after != before;
+                assert!(!is_turned || after.data == -before.data && after.len == before.len);
+                first += if is_turned { (before.len as isize - 1) * before.data } else { 0 };
+                is_turned
+            });
+            turned.collect()
+        });
+        assert_eq!(after.first, Place { data: first, mask: first / 8, out: first / 2 });
+        turned
+    }
+
+    #[test]
+    fn lines_that_are_long_come_from_the_end() {
+        let long = (1000, 8);
+        assert_eq!(turned(&[(5, 8000)], &[long]), [vec![true], vec![false]]);
+        assert_eq!(turned(&[(3, 40_000), (5, 8000)], &[long]), [vec![true, true], vec![false]]);
+        assert_eq!(turned(&[], &[(3, 16_000), long]), [vec![], vec![true, false]]);
+        assert_eq!(turned(&[], &[long]), [vec![], vec![false]]);
+        // Cells that overlap, or are copies:
+        assert_eq!(turned(&[(5, 4000)], &[long]), [vec![false], vec![false]]);
+        assert_eq!(turned(&[(5, 0)], &[long]), [vec![false], vec![false]]);
+        // Short lines, elements that lie apart, and columns:
+        assert_eq!(turned(&[(5, 800)], &[(100, 8)]), [vec![false], vec![false]]);
+        assert_eq!(turned(&[(5, 16_000)], &[(1000, 16)]), [vec![false], vec![false]]);
+        assert_eq!(turned(&[(1000, 8)], &[(5, 8000)]), [vec![false], vec![false]]);
+        assert_eq!(turned(&[(5, 8000)], &[]), [vec![false], vec![]]);
     }
 }

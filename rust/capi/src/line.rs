@@ -43,17 +43,6 @@ impl<E: Element> Line<E> {
         self.data.cast::<u8>().wrapping_offset(self.stride.wrapping_mul(range.start as isize))
     }
 
-    /// How its blocks are read. (In order where each element is in a cache line of its own: a group is as many as can be
-    /// waited for.)
-    #[inline(always)]
-    fn course(self) -> Course {
-        if self.stride.unsigned_abs() < CACHE_LINE {
-            Course::of(self.bytes)
-        } else {
-            Course::IN_ORDER
-        }
-    }
-
     /// Asks for the cache lines of some elements, if the first is there.
     #[inline(always)]
     fn fetch(self, at: usize, len: usize, is_far: bool) {
@@ -158,8 +147,19 @@ impl<E: Element> Strided<E> for Line<E> {
     }
 
     #[inline(always)]
-    fn rest(self, at: usize) -> Self {
-        Self { data: self.place(at..self.len).cast(), len: self.len - at, ..self }
+    fn within(self, range: Range<usize>) -> Self {
+        Self { data: self.place(range.clone()).cast(), len: range.len(), ..self }
+    }
+
+    /// In parts only where elements are less than a cache line apart: a group of others is as many as can be waited for.
+    #[inline(always)]
+    fn course(self) -> Course {
+        let course = Course::of(self.bytes);
+        if self.stride.unsigned_abs() < CACHE_LINE {
+            course
+        } else {
+            Course { from_end: course.from_end, ..Course::IN_ORDER }
+        }
     }
 
     #[inline(always)]
@@ -378,14 +378,15 @@ mod tests {
                 let axis = Axis { len: n, data: stride, mask: 0, out: 0 };
                 // SAFETY: these elements.
                 let line = unsafe { Line::<E>::new(bytes.as_ptr().wrapping_add(first), &axis) };
-                let far = |parts| Course { parts, ahead: Some(Ahead { bytes: 100, is_far: true }) };
+                let ahead = Some(Ahead { bytes: 100, is_far: true });
+                let far = |parts| Course { parts, ahead, from_end: parts == 4 };
                 for course in [Course::IN_ORDER, far(1), far(4)] {
                     let mut got = vec![];
                     line.for_groups_in(course, level, 0..groups * len, len, |group| {
                         assert_eq!(group.len(), len);
                         got.extend_from_slice(group);
                     });
-                    line.rest(2).copy(groups * len - 2, &mut tail);
+                    line.within(2..n).copy(groups * len - 2, &mut tail);
                     got.extend_from_slice(&tail);
                     got.sort();
                     let how = format!("{course:?}, stride {stride}, {groups} groups of {len}");

@@ -10,7 +10,7 @@ use crate::layout::{Axis, Layout, Place};
 use crate::simd;
 use crate::table::Table;
 use crate::view::{View, MAX_NDIM};
-use mean_core::{Binary, Element, Float, Level};
+use mean_core::{Binary, Course, Element, Float, Level};
 
 /// What there is to know of a tag.
 pub(crate) struct Dtype {
@@ -150,6 +150,10 @@ pub(crate) unsafe fn reduce(
             });
         }
         layout.sort();
+        let bytes = array.shape.iter().fold(sizes[0], |bytes, &len| bytes.saturating_mul(len));
+        if Course::of(bytes).from_end {
+            layout.begin_at_the_end(sizes[0]);
+        }
         let mut job = Job {
             level: *level,
             source: Source {

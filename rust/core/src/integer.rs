@@ -20,6 +20,8 @@ use std::convert::identity;
 const BLOCK: usize = 1 << 16;
 /// So many bytes are asked for at once.
 const BLOCK_AHEAD: usize = 1 << 10;
+/// So many are read in order where the last are the first.
+const SPAN: usize = 1 << 16;
 /// So many halves cannot overflow an i64.
 const BLOCK_OF_HALVES: usize = 1 << 30;
 /// From so many elements on, loads are aligned to cache lines: a vector across two of them is two loads.
@@ -61,15 +63,21 @@ fn sum_on<S: Simd, E: Integer>(simd: S, course: Course, data: &[E]) -> i128 {
     let block = if course.ahead.is_some() { BLOCK_AHEAD / size_of::<E>() } else { BLOCK };
     let whole = data.len() - data.len() % block;
     let mut sum = E::sum_of_block(simd, head) + E::sum_of_block(simd, &data[whole..]);
-    for_groups(
-        course,
-        data,
-        None,
-        0..whole,
-        block,
-        #[inline(always)]
-        |block, _| sum += E::sum_of_block(simd, block),
-    );
+    let span = if course.from_end { block.max(SPAN / size_of::<E>()) } else { whole };
+    let mut end = whole;
+    while end > 0 {
+        let start = end.saturating_sub(span);
+        for_groups(
+            course,
+            data,
+            None,
+            start..end,
+            block,
+            #[inline(always)]
+            |block, _| sum += E::sum_of_block(simd, block),
+        );
+        end = start;
+    }
     sum
 }
 
@@ -547,8 +555,10 @@ mod tests {
         for n in [0, 1, 511, 512, 513, 4096, 65_535, 65_600, data.len()] {
             let data = &data[..n];
             let sum = data.iter().map(|&x| i128::from(x)).sum();
-            let far = |parts| Course { parts, ahead: Some(Ahead { bytes: 2 << 10, is_far: true }) };
-            for course in [Course::IN_ORDER, far(1), far(4)] {
+            let ahead = Some(Ahead { bytes: 2 << 10, is_far: true });
+            let far = |parts| Course { parts, ahead, from_end: parts == 4 };
+            let from_end = Course { from_end: true, ..Course::IN_ORDER };
+            for course in [Course::IN_ORDER, from_end, far(1), far(4)] {
                 let got = dispatch!(Level::new(), simd => sum_on(simd, course, data));
                 assert_eq!(got, sum, "{n} elements, {course:?}");
             }

@@ -329,14 +329,14 @@ impl<E: Float> Sums<E> {
         let mut rest = run;
         let mut sum = sum_of::<S, E, F, _, FLAG, TWO>(simd, run, exponent, digits);
         if F::NARROW {
-            if let Sum::Widen(at, before) = sum {
-                rest = rest.rest(at);
+            if let Sum::Widen(others, before) = sum {
+                rest = rest.within(others);
                 *left_out += before;
                 sum = sum_of::<S, E, f64, _, FLAG, false>(simd, rest, exponent, digits);
             }
         }
-        if let (true, &Sum::Widen(at, before)) = (F::NARROW || !TWO, &sum) {
-            rest = rest.rest(at);
+        if let (true, Sum::Widen(others, before)) = (F::NARROW || !TWO, &sum) {
+            rest = rest.within(others.clone());
             *left_out += before;
             sum = sum_apart::<S, E, f64, _, FLAG, true>(simd, rest, exponent, digits);
         }
@@ -453,6 +453,20 @@ mod tests {
         data[..16].fill(1e-9);
         for from in 0..16 {
             assert!(stay_in_their_lanes(&data[from..]) && stay_in_their_lanes(&data[from..20_000]));
+        }
+    }
+
+    /// Read from its end, too, what does not fit is where the block is that it is in.
+    #[test]
+    fn anchors_are_found_from_either_end() {
+        for n in [5000, 9000] {
+            assert_eq!(Course::of(n * size_of::<f64>()).from_end, n == 9000);
+            let mut data = vec![1.0; n];
+            for large in [0..n / 2, n / 2..n, n / 3..n / 2] {
+                data.fill(1.0);
+                data[large].fill(1e200);
+                assert!(stay_in_their_lanes(&data));
+            }
         }
     }
 

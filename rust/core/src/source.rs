@@ -12,8 +12,11 @@ pub trait Strided<E>: Copy {
     /// How many there are.
     fn count(self) -> usize;
 
-    /// The elements from `at` on.
-    fn rest(self, at: usize) -> Self;
+    /// Some of them.
+    fn within(self, range: Range<usize>) -> Self;
+
+    /// How they are read.
+    fn course(self) -> Course;
 
     /// How many come before the first from which on vectors of so many bytes are best copied: fewer than fill one.
     fn before_aligned(self, _bytes: usize) -> usize {
@@ -39,8 +42,11 @@ pub(crate) trait Source<E: Float>: Copy {
 
     fn len(self) -> usize;
 
-    /// The elements from `at` on.
-    fn rest(self, at: usize) -> Self;
+    /// Some of the elements.
+    fn within(self, range: Range<usize>) -> Self;
+
+    /// How they are read: [`Source::for_groups`] reads each range so.
+    fn course(&self) -> Course;
 
     /// One element, or zero where it does not count.
     fn get(self, at: usize) -> E;
@@ -77,8 +83,13 @@ impl<E: Float> Source<E> for &[E] {
     }
 
     #[inline(always)]
-    fn rest(self, at: usize) -> Self {
-        &self[at..]
+    fn within(self, range: Range<usize>) -> Self {
+        &self[range]
+    }
+
+    #[inline(always)]
+    fn course(&self) -> Course {
+        Course::of(size_of_val(*self))
     }
 
     #[inline(always)]
@@ -102,7 +113,7 @@ impl<E: Float> Source<E> for &[E] {
         mut take: impl FnMut([F::Native<S>; 4]),
     ) -> u64 {
         far::for_groups(
-            Course::of(size_of_val(self)),
+            self.course(),
             self,
             None,
             range,
@@ -182,12 +193,6 @@ impl<'a, E> Counted<'a, E> {
         is_far(self.bytes) && !is_far(size_of_val(self.data))
     }
 
-    /// How they are read.
-    #[inline(always)]
-    pub(crate) fn course(&self) -> Course {
-        Course::of(self.bytes)
-    }
-
     /// The elements, those that do not count among them.
     #[inline(always)]
     pub(crate) fn data(&self) -> &'a [E] {
@@ -196,6 +201,12 @@ impl<'a, E> Counted<'a, E> {
 
     pub(crate) fn all_count(&self) -> bool {
         self.mask.is_none() && !self.skips
+    }
+
+    /// How they are read.
+    #[inline(always)]
+    pub(crate) fn course(&self) -> Course {
+        Course::of(self.bytes)
     }
 }
 
@@ -248,8 +259,14 @@ impl<E: Float> Source<E> for Counted<'_, E> {
     }
 
     #[inline(always)]
-    fn rest(self, at: usize) -> Self {
-        Self { data: &self.data[at..], mask: self.mask.map(|mask| &mask[at..]), ..self }
+    fn within(self, range: Range<usize>) -> Self {
+        let mask = self.mask.map(|mask| &mask[range.clone()]);
+        Self { data: &self.data[range], mask, ..self }
+    }
+
+    #[inline(always)]
+    fn course(&self) -> Course {
+        self.course()
     }
 
     #[inline(always)]
@@ -332,8 +349,13 @@ impl<E: Float, A: Strided<E>> Source<E> for Copied<A> {
     }
 
     #[inline(always)]
-    fn rest(self, at: usize) -> Self {
-        Self(self.0.rest(at))
+    fn within(self, range: Range<usize>) -> Self {
+        Self(self.0.within(range))
+    }
+
+    #[inline(always)]
+    fn course(&self) -> Course {
+        self.0.course()
     }
 
     #[inline(always)]

@@ -45,7 +45,8 @@
 //!
 //! A T1 that ends a block outside its binade is caught by the test of the ends.
 //!
-//! A block is any elements, in fewer than 2^L groups: side by side, or of eight streams. Their order is used nowhere.
+//! A block is any elements, in fewer than 2^L groups: side by side, or of eight streams. Their order is used nowhere, and
+//! nor is that of the blocks.
 //! X is in two `mul_add`s: where it is loaded for each, both loads give the same, as they do behind a shared reference.
 //!
 //! # The anchors for an exponent e (|x| < 2^e expected, not required)
@@ -124,8 +125,8 @@ pub(crate) enum Sum {
     /// elements were left out.
     All(Bounded, u64),
     /// These lanes drop too much for this mean, or cannot hold the next elements: others are to go on
-    /// from this element, and the digits hold what came before, where so many were left out.
-    Widen(usize, u64),
+    /// with these elements, and the digits hold all others, of which so many were left out.
+    Widen(Range<usize>, u64),
     /// An element is not finite, or has no anchors: the exact path decides.
     Unknown,
 }
@@ -142,19 +143,22 @@ pub(crate) fn sum<S: Simd, E: Float, F: Holds<E>, const FLAG: bool, const TWO: b
     digits: &mut Option<BoundedDigits<E>>,
 ) -> Sum {
     let group = 4 * F::Native::<S>::LEN;
+    let n = data.len();
+    // (Elements are counted as they are read, block by block: `placed` is where they are.)
+    let from_end = data.course().from_end;
     let first = if hint.is_some() {
         *hint
     } else if F::NARROW {
         look::<S, E, F>(simd, data, group)
-    } else if data.len() <= GLANCE {
+    } else if n <= GLANCE {
         Some(glance(data))
     } else {
-        exponent_of_all::<S, E, F>(simd, data, 0..group)
+        exponent_of_all::<S, E, F>(simd, data, placed(0..group, n, from_end))
     };
     let first =
         first.and_then(|exponent| Some((exponent, Anchors::<F>::new(exponent, has_fma(simd))?)));
     let Some((exponent, mut anchors)) = first else {
-        return if F::NARROW { Sum::Widen(0, 0) } else { Sum::Unknown };
+        return if F::NARROW { Sum::Widen(0..n, 0) } else { Sum::Unknown };
     };
     let nothing = |anchors: &Anchors<F>| {
         let unit = if TWO { anchors.unit2 } else { anchors.unit1 };
@@ -162,14 +166,21 @@ pub(crate) fn sum<S: Simd, E: Float, F: Holds<E>, const FLAG: bool, const TWO: b
     };
     let (mut total, mut in_total, mut at) = (nothing(&anchors), 0, 0);
     let mut left_out = 0;
-    let head = if data.len() >= WORTH_ALIGNING {
-        data.before_aligned(F::Native::<S>::LEN * size_of::<F>())
+    let head = if n >= WORTH_ALIGNING {
+        let bytes = F::Native::<S>::LEN * size_of::<F>();
+        let before = data.before_aligned(bytes);
+        if from_end {
+            (n - before) % (bytes / size_of::<E>())
+        } else {
+            before
+        }
     } else {
         0
     };
     let zero = Bits::<S, F>::splat(simd, F::low(0));
-    // How blocks are read, if not in order. (For what is read once more, with the flag, it is not worth the code.)
-    let slice = if FLAG { None } else { data.slice() };
+    // How blocks are read, if not in order. (For what is read once more, with the flag, it is not worth the code; and what
+    // is read from the end is from far, but not so far.)
+    let slice = if FLAG || from_end { None } else { data.slice() };
     let streams = slice.is_some_and(|slice| in_streams(size_of_val(slice)));
     let mut in_order_until = if streams { head } else { usize::MAX };
     let twice = slice.filter(|slice| reads_twice::<S, E, F>(simd, slice));
@@ -178,8 +189,8 @@ pub(crate) fn sum<S: Simd, E: Float, F: Holds<E>, const FLAG: bool, const TWO: b
         let (mut lanes1, mut lanes2, mut inexact) = (zero, zero, 0);
         let (before, in_before, from, left_out_before) = (total, in_total, at, left_out);
         let (mut blocks, mut failed) = (0, false);
-        while blocks < BLOCKS && !failed && at < data.len() {
-            let rest = data.len() - at;
+        while blocks < BLOCKS && !failed && at < n {
+            let rest = n - at;
             // (A group stays for what follows, which may have to go on in other lanes.)
             let usable = rest.saturating_sub(group);
             if let (Some(slice), true) = (slice, at >= in_order_until && usable >= stretch) {
@@ -213,7 +224,7 @@ pub(crate) fn sum<S: Simd, E: Float, F: Holds<E>, const FLAG: bool, const TWO: b
             }
             let groups = (rest / group).min(F::ROUNDS) * group;
             let (body, part) = if at < head {
-                // The elements before the first aligned vector: less than a group.
+                // The elements before the first aligned vector, or after the last: less than a group.
                 (0, head)
             } else if rest - groups < group {
                 // The last block, with its tail.
@@ -222,8 +233,14 @@ pub(crate) fn sum<S: Simd, E: Float, F: Holds<E>, const FLAG: bool, const TWO: b
                 (groups, 0)
             };
             let (body, end) = (at..at + body, at + body + part);
-            let part = body.end..end;
-            let sums = block::<S, E, F, _, FLAG, TWO>(simd, &anchors, data, body, part);
+            let part = placed(body.end..end, n, from_end);
+            let sums = block::<S, E, F, _, FLAG, TWO>(
+                simd,
+                &anchors,
+                data,
+                placed(body, n, from_end),
+                part,
+            );
             let Some((sums, left_out_of_block)) = sums else {
                 failed = true;
                 break;
@@ -252,19 +269,19 @@ pub(crate) fn sum<S: Simd, E: Float, F: Holds<E>, const FLAG: bool, const TWO: b
             // On one grid so far, all of it may have dropped too much already; else these blocks. At the
             // end, the certificate is worth a try.
             let (from, left_out) = if digits.is_none() { (0, 0) } else { (from, left_out_before) };
-            let log = if at == data.len() { log - 3 } else { log };
+            let log = if at == n { log - 3 } else { log };
             if !failed && small(log) {
                 if from != 0 && in_before != 0 {
                     store(digits, &before);
                 }
-                return Sum::Widen(from, left_out);
+                return Sum::Widen(placed(from..n, n, from_end), left_out);
             }
         }
-        if at == data.len() {
+        if at == n {
             *hint = Some(anchors.exponent);
             return Sum::All(total, left_out);
         }
-        let rest = data.len() - at;
+        let rest = n - at;
         let mut higher = None;
         if failed {
             let exponent = if F::NARROW {
@@ -273,7 +290,7 @@ pub(crate) fn sum<S: Simd, E: Float, F: Holds<E>, const FLAG: bool, const TWO: b
             } else {
                 // A group at least: the last one may begin before `at`.
                 let end = at + (F::ROUNDS + 1) * group;
-                let next = at.min(data.len() - group)..data.len().min(end);
+                let next = placed(at.min(n - group)..n.min(end), n, from_end);
                 // Anchors for its maximum let the block pass, unless it holds a NaN.
                 exponent_of_all::<S, E, F>(simd, data, next).filter(|&e| e > anchors.exponent)
             };
@@ -292,12 +309,22 @@ pub(crate) fn sum<S: Simd, E: Float, F: Holds<E>, const FLAG: bool, const TWO: b
             (total, in_total) = (nothing(&anchors), 0);
         }
         if widen {
-            return Sum::Widen(at, left_out);
+            return Sum::Widen(placed(at..n, n, from_end), left_out);
         }
         if let Some(higher) = higher {
             anchors = higher;
             total = nothing(&anchors);
         }
+    }
+}
+
+/// Where the elements of a range are, of `n` that are read from the end or not.
+#[inline(always)]
+fn placed(range: Range<usize>, n: usize, from_end: bool) -> Range<usize> {
+    if from_end {
+        n - range.end..n - range.start
+    } else {
+        range
     }
 }
 

@@ -124,6 +124,38 @@ fn parts_lose_nothing() {
     check(|x| F16(half::f16::from_f64(x).to_bits()));
 }
 
+/// Slices of a size that has the last block first: wherever they begin in a cache line, and wherever what does not fit is.
+#[test]
+fn what_is_read_from_the_end_loses_nothing() {
+    assert!(read_in_streams());
+    fn check<E: Float>(odd: &[f64], nearest: impl Fn(f64) -> E) {
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(2);
+        let (least, most) = ((64 << 10) / size_of::<E>(), (96 << 10) / size_of::<E>() - 1);
+        for low in [0.0, -0.5] {
+            let data = (0..most + CACHE_LINE).map(|_| nearest(random.random::<f64>() + low));
+            let mut data: Vec<E> = data.collect();
+            for n in [least, least + 1, random.random_range(least..most), most] {
+                let start = random.random_range(0..CACHE_LINE);
+                let data = &mut data[start..][..n];
+                for at in [0, 1, n / 2, n - 3, n - 1, random.random_range(0..n)] {
+                    for &odd in odd {
+                        let x = std::mem::replace(&mut data[at], nearest(odd));
+                        for (name, level) in levels() {
+                            assert_same_mean(name, level, data);
+                        }
+                        data[at] = x;
+                    }
+                }
+            }
+        }
+    }
+    let odd = [0.25, -1e9, 1e30, f64::INFINITY, f64::NAN];
+    check(&odd, |x| x);
+    check(&odd, |x| x as f32);
+    check(&odd, |x| BF16(half::bf16::from_f64(x).to_bits()));
+    check(&[0.25, -3e4, 6e4, f64::NAN], |x| F16(half::f16::from_f64(x).to_bits()));
+}
+
 /// Of as many as are near, the mean is known; and so is that of all, if these come again and again.
 #[test]
 fn parts_of_integers_lose_nothing() {

@@ -1,7 +1,7 @@
 //! Families of data, each an attack on one argument in the proof of the kernels, and the comparison
 //! with the exact path that every SIMD level must pass on them.
 
-use mean_core::{exact_mean, mean, Counted, Element, Float, Level, Strided};
+use mean_core::{exact_mean, mean, Counted, Course, Element, Float, Level, Strided};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
@@ -176,7 +176,7 @@ pub fn compare<F: Float + Debug>(
     Ok(())
 }
 
-/// The elements of a slice from its end on.
+/// The elements of a slice from its end on; if their number is odd, the last block of them first.
 #[derive(Clone, Copy)]
 pub struct Backwards<'a, E>(pub &'a [E]);
 
@@ -185,8 +185,13 @@ impl<E: Element> Strided<E> for Backwards<'_, E> {
         self.0.len()
     }
 
-    fn rest(self, at: usize) -> Self {
-        Self(&self.0[..self.0.len() - at])
+    fn within(self, range: Range<usize>) -> Self {
+        Self(&self.0[self.0.len() - range.end..self.0.len() - range.start])
+    }
+
+    #[inline(always)]
+    fn course(self) -> Course {
+        Course { from_end: self.0.len() % 2 == 1, ..Course::IN_ORDER }
     }
 
     fn before_aligned(self, bytes: usize) -> usize {
@@ -194,8 +199,7 @@ impl<E: Element> Strided<E> for Backwards<'_, E> {
     }
 
     fn copy(self, at: usize, to: &mut [E]) {
-        let rest = self.rest(at).0;
-        to.copy_from_slice(&rest[rest.len() - to.len()..]);
+        to.copy_from_slice(self.within(at..at + to.len()).0);
         to.reverse();
     }
 
@@ -203,7 +207,7 @@ impl<E: Element> Strided<E> for Backwards<'_, E> {
     fn for_groups(self, _: Level, range: Range<usize>, len: usize, mut take: impl FnMut(&[E])) {
         assert_eq!(range.len() % len, 0);
         // (Not `for_each`, which would be a call for each group, and in it one for each operation.)
-        for group in self.0[self.0.len() - range.end..self.0.len() - range.start].rchunks(len) {
+        for group in self.within(range).0.rchunks(len) {
             take(group);
         }
     }
