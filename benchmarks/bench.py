@@ -106,7 +106,8 @@ def clock(function, *arguments):
 def after_a_pass(timer, memory):
     """Return a timer of calls that find `memory` as what made it leaves it: passed to its end.
 
-    So none gains from what another leaves in a cache. Of less all stays near, and nothing changes.
+    So none gains from what another leaves in a cache, but who reads from the end gains from the
+    pass. Of less all stays near, and nothing changes.
     """
     if memory.nbytes < PASSED:
         return timer
@@ -409,7 +410,8 @@ PAGE = """\
 Written by `make bench`; do not edit. Every figure is of medians of {rounds} rounds, in which all
 take turns, in an order that changes; of processor time, of all threads. Before each call an array
 of 2 MB and more is read once, from its beginning to its end, as what made it would leave it in the
-caches. (But not where the same is called "again and again", or "forced" to a level.)
+caches: what reads from the end, as compute_mean and one of the plain reads do, gains from that.
+(Not where the same is called "again and again", or "forced" to a level.)
 
 {machine}
 

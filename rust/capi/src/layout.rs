@@ -88,8 +88,8 @@ impl Layout {
         }
     }
 
-    /// Has cells that are lines come from the last one on, or the lines of a cell, once they are sorted. If these are of
-    /// elements of `size` bytes side by side, and long: the next of others comes best if it is the next in memory.
+    /// Once they are sorted: has the last one come first of cells that are long lines of elements of `size` bytes side by
+    /// side, or of a single cell's such lines. (Others stay in order: their next one comes best if it is the next in memory.)
     pub fn begin_at_the_end(&mut self, size: usize) {
         let Self { first, kept, reduced } = self;
         let Some((line, outer)) = reduced.split_last_mut() else { return };
@@ -97,7 +97,11 @@ impl Layout {
         if line.data != size as isize || len < LONG_LINE {
             return;
         }
-        let axes = if kept.is_empty() { outer } else { kept.as_mut_slice() };
+        let axes = match (kept.is_empty(), outer.is_empty()) {
+            (true, _) => outer,
+            (false, true) => kept.as_mut_slice(),
+            (false, false) => return,
+        };
         let apart = axes.iter_mut().filter(|axis| axis.data.unsigned_abs() >= len);
         apart.for_each(|axis| axis.reverse(first));
     }
@@ -181,5 +185,8 @@ mod tests {
         assert_eq!(turned(&[(5, 16_000)], &[(1000, 16)]), [vec![false], vec![false]]);
         assert_eq!(turned(&[(1000, 8)], &[(5, 8000)]), [vec![false], vec![false]]);
         assert_eq!(turned(&[(5, 8000)], &[]), [vec![false], vec![]]);
+        // Cells of several lines:
+        let several = [(3, 40_000), long];
+        assert_eq!(turned(&[(5, 8000)], &several), [vec![false], vec![false, false]]);
     }
 }

@@ -32,7 +32,7 @@ const LEAST_PART: usize = 8 << 10;
 struct Limits {
     /// A table is not near any more: more than fits the second cache.
     near: usize,
-    /// From so many bytes to so many blocks are read from the end.
+    /// Of so many bytes the last block is read first.
     from_end: Range<usize>,
     /// What follows in a stream is asked for early.
     ahead: usize,
@@ -114,7 +114,7 @@ fn measured() -> Limits {
         //
         // What has made an array, or read it, has gone on to its end, as a rule, which is in the second cache then. From
         // there back, on a Granite Rapids, 4 MB take three quarters of the time, 8 MB six sevenths, 16 MB 93 %; and where
-        // it is not there, nothing is lost. (But a tenth of what comes from memory.)
+        // it is not there, hardly anything is lost. (But a tenth of what comes from memory.)
         const INTEL: Limits = Limits {
             near: 2 << 20,
             from_end: 2 << 20..FAR,
@@ -251,7 +251,7 @@ pub enum Reading {
     Near,
     /// The same, but of float64 with AVX-512 vector by vector.
     ByVector,
-    /// Ten times as many, while what follows in each of the rows is asked for.
+    /// Ten times as many (twice, if of few rows), while what follows in each of the rows is asked for.
     Long,
     /// [`TILE`] columns, while the next eight rows are asked for.
     Far,

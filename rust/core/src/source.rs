@@ -187,10 +187,10 @@ impl<'a, E> Counted<'a, E> {
         Self { bytes: Course::bytes_among(size_of_val(self.data), bytes), ..self }
     }
 
-    /// Whether they come from far, and would not be taken to by themselves.
+    /// Whether they come from far, and would not be taken to by themselves; or not from so far.
     pub fn is_far_among_others(&self) -> bool {
-        let is_far = |bytes| Course::of(bytes).ahead.is_some();
-        is_far(self.bytes) && !is_far(size_of_val(self.data))
+        let [own, among] = [size_of_val(self.data), self.bytes].map(Course::of);
+        among.ahead.is_some() && (own.ahead.is_none() || own.from_end && !among.from_end)
     }
 
     /// The elements, those that do not count among them.

@@ -85,9 +85,11 @@ const FEW: u64 = 64;
 const FEW_OF_LONG: u64 = 512;
 // (So they carry nothing.)
 const _: () = assert!(FEW_OF_LONG < (1 << 13) - ROWS as u64);
-/// Then so many columns are read in one go, where more are else: of few rows what is done before and after the sums is much,
-/// and the memory idle meanwhile.
+/// Of so few elements ([`FEW`]) so many columns are read in one go, where more are else ([`Reading::Long`]): what is done
+/// before and after the sums is much, and the memory idle meanwhile.
 const TILE_OF_FEW: usize = 2 * TILE;
+// (What not all counts of is read TILE columns at once, whatever their number.)
+const _: () = assert!(TILE_OF_FEW >= TILE);
 /// A narrow table is not made wider than leaves so many rows: to add up a column's copies costs as
 /// much as some rows.
 pub const WORTH_A_COPY: usize = 32;

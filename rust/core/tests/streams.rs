@@ -97,7 +97,13 @@ fn parts_lose_nothing() {
         let mut missing = data.clone();
         missing.iter_mut().step_by(97).for_each(|x| *x = E::nan());
         let mask: Vec<u8> = data.iter().map(|_| random.random::<u8>() & 3).collect();
-        for n in [2000, 33_000, data.len()] {
+        // (From the end, too, by themselves.)
+        let of_end = (80 << 10) / size_of::<E>();
+        for (n, bytes) in [(2000, 1 << 20), (33_000, 1 << 20), (data.len(), 1 << 20), (of_end, 0)] {
+            let (data, missing) = (&mut data, &mut missing);
+            for at in [5, n / 2, n - 5] {
+                (data[at], missing[at]) = (nearest(-3e4), nearest(-3e4));
+            }
             let mask = &mask[..n];
             for (data, mask, skips) in [
                 (&data[..n], None, false),
@@ -105,7 +111,7 @@ fn parts_lose_nothing() {
                 (&missing[..n], None, true),
                 (&missing[..n], Some(mask), true),
             ] {
-                let counted = Counted::new(data, mask, skips).among(1 << 20);
+                let counted = Counted::new(data, mask, skips).among(bytes);
                 let counts = |&i: &usize| {
                     mask.is_none_or(|mask| mask[i] != 0) && !(skips && data[i].is_missing())
                 };
@@ -190,10 +196,12 @@ fn parts_of_integers_lose_nothing() {
 #[test]
 fn what_is_far_among_others_is_so_alone() {
     assert!(read_in_streams());
-    let data = [0.0; 9000];
+    let data = [0.0; 12_288];
     let is_far =
         |n: usize, bytes| Counted::new(&data[..n], None, false).among(bytes).is_far_among_others();
     assert!(is_far(2048, 1 << 20) && is_far(8191, 1 << 20));
-    assert!(!is_far(2047, 1 << 20) && !is_far(8192, 1 << 20));
+    assert!(!is_far(2047, 1 << 20) && !is_far(12_288, 1 << 20));
+    // And these by themselves would be read from the end.
+    assert!(is_far(8192, 1 << 20) && is_far(12_287, 1 << 20) && !is_far(8192, 0));
     assert!(!is_far(2048, 0) && !is_far(2048, (1 << 16) - 1));
 }
